@@ -1,0 +1,72 @@
+"""Many servers at once, without their creation: for benchmarks of whoever lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.cloud.hetzner import catalog
+from lab.cloud.hetzner.servers import primary_ip
+from lab.cloud.hetzner.views import ipv6_network
+from lab.cloud.memory import MemoryMachines
+from lab.cloud.ports import Machines
+from lab.cloud.service import CloudService
+from lab.cloud.store import Put, Store
+from lab.cloud.wire import JsonObject, timestamp
+from lab.errors import LabError
+
+
+def seed(
+    service: CloudService,
+    machines: Machines,
+    cloud: str,
+    count: int,
+    *,
+    prefix: str = "seed",
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Put running servers `<prefix>-1` … `<prefix>-<count>` into a cloud, spread over all its locations."""
+    makers = {"hetzner": _hetzner}
+    if cloud not in makers:
+        raise LabError(f"Only {', '.join(makers)} can be seeded, not {cloud!r}.")
+    store = service.store(cloud)
+    puts: list[Put] = []
+    for place in range(1, count + 1):
+        puts += makers[cloud](store, machines, place, f"{prefix}-{place}", dict(labels or {"seed": str(place % 10)}))
+    store.write(puts)
+
+
+def _running(machines: Machines, provider: str, machine_id: str) -> str:
+    if isinstance(machines, MemoryMachines):
+        machines.power(provider, machine_id)
+    return machines.reserve(provider, machine_id)
+
+
+def _hetzner(store: Store, machines: Machines, place: int, name: str, labels: Mapping[str, str]) -> list[Put]:
+    server_type = catalog.SERVER_TYPES["cx33"]
+    locations = [entry["name"] for entry in server_type["locations"]]
+    number, location = store.allocate(), locations[place % len(locations)]
+    address = _running(machines, catalog.NAME, str(number))
+    four = primary_ip(store.allocate(), "ipv4", address, location, number)
+    six = primary_ip(store.allocate(), "ipv6", ipv6_network(number), location, number)
+    row: JsonObject = {
+        "id": number,
+        "name": name,
+        "status": "running",
+        "created": timestamp(),
+        "server_type": server_type["name"],
+        "location": location,
+        "image": 161547269,
+        "labels": dict(labels),
+        "address": address,
+        "ipv4": {"id": four["id"], "ip": address},
+        "ipv6": {"id": six["id"], "ip": six["ip"]},
+        "protection": {"delete": False, "rebuild": False},
+        "primary_disk_size": server_type["disk"],
+        "start": True,
+        "doing": [],
+        "firewalls": [],
+        "volumes": [],
+        "private_net": [],
+        "placement_group": None,
+    }
+    return [("server", str(number), row), *[("primary_ip", str(ip["id"]), ip) for ip in (four, six)]]

@@ -1,0 +1,45 @@
+"""The lab's one long-running process: emulated clouds, Git, release mirror; it owns machines and control planes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from lab import paths, plan
+from lab.cloud.service import CloudService
+from lab.control_plane.planes import LocalControlPlanes
+from lab.git.server import GitServer
+from lab.machines.machines import NamespaceMachines
+from lab.network.pods import PodNetwork
+from lab.release import flux
+from lab.release.server import serve
+
+NAME = "lab"
+
+
+def run() -> None:
+    """Serves until SIGTERM or SIGINT. Machines and control planes go on without it."""
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    network = PodNetwork()
+    machines = NamespaceMachines(network)
+    planes = LocalControlPlanes(network)
+    await planes.resume()
+    git = GitServer(paths.state() / "git", plan.BRIDGE_ADDRESS, plan.GIT_PORT)
+    git.start()
+    mirror = serve(plan.BRIDGE_ADDRESS, plan.RELEASE_PORT, flux.ensure())
+    clouds = CloudService(paths.state() / "clouds", machines, planes, plan.PORTS)
+    await clouds.start()
+    try:
+        await stop.wait()
+    finally:
+        await clouds.stop()
+        await planes.close()
+        mirror.stop()
+        git.stop()

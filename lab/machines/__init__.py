@@ -1,0 +1,1 @@
+"""Machines: namespaces with their own kubelet, containerd and disk, that carry out the user-data they are born with."""

@@ -1,0 +1,1 @@
+"""Pinned tools: one Go module per family, built once into a cache that is keyed by its lock."""

@@ -1,0 +1,5 @@
+module lab.local/pause
+
+go 1.26.0
+
+tool lab.local/pause
