@@ -33,13 +33,12 @@ def main(words: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lab", description="Real Kubernetes, emulated clouds."
-    )
+    parser = argparse.ArgumentParser(prog="python -m lab", description="Real Kubernetes, emulated clouds.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="bring the lab up; builds what is missing")
-    up.set_defaults(run=lambda _arguments: lifecycle.up(_say))
+    up.add_argument("--simulated", action="store_true", help="without root: nodes by kwok, pods only say that they run")
+    up.set_defaults(run=lambda arguments: lifecycle.up(_say, arguments.simulated))
     down = commands.add_parser("down", help="end everything and remove every trace but the cache")
     down.set_defaults(run=lambda _arguments: lifecycle.down(_say))
 

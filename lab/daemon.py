@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from lab import paths, plan
+from lab import mode, paths, plan
 from lab.cloud.service import CloudService
 from lab.control_plane.planes import LocalControlPlanes
 from lab.git.server import GitServer
 from lab.machines.machines import NamespaceMachines
+from lab.machines.simulated import SimulatedMachines
 from lab.network.pods import PodNetwork
 from lab.release import flux
 from lab.release.server import serve
@@ -28,12 +29,12 @@ async def _serve() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     network = PodNetwork()
-    machines = NamespaceMachines(network)
+    machines = SimulatedMachines() if mode.simulated() else NamespaceMachines(network)
     planes = LocalControlPlanes(network)
     await planes.resume()
-    git = GitServer(paths.state() / "git", plan.BRIDGE_ADDRESS, plan.GIT_PORT)
+    git = GitServer(paths.state() / "git", plan.host_address(), plan.GIT_PORT)
     git.start()
-    mirror = serve(plan.BRIDGE_ADDRESS, plan.RELEASE_PORT, flux.ensure())
+    mirror = None if mode.simulated() else serve(plan.host_address(), plan.RELEASE_PORT, flux.ensure())
     clouds = CloudService(paths.state() / "clouds", machines, planes, plan.PORTS)
     await clouds.start()
     try:
@@ -41,5 +42,6 @@ async def _serve() -> None:
     finally:
         await clouds.stop()
         await planes.close()
-        mirror.stop()
+        if mirror:
+            mirror.stop()
         git.stop()

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
-from lab import daemon, paths, plan, prerequisites, processes
+from lab import daemon, mode, paths, plan, prerequisites, processes, turn
 from lab.control_plane.planes import destroy_all
 from lab.errors import LabError
 from lab.images import cache as images
@@ -20,36 +20,78 @@ from lab.registry.push import push
 from lab.registry.server import Registry, default_storage
 from lab.release import flux
 from lab.tools.build import build
+from lab.tools.families import KWOK, family
 
 Say = Callable[[str], None]
 _START_SECONDS = 60.0
+_NOT_PROVEN = (
+    "Machines are simulated: the API server is real and nodes join it, but no kubelet, container, pod network or Flux "
+    "runs, so no pod answers and `site.yml` cannot end."
+)
 
 
-def up(say: Say = print) -> None:
+def up(say: Say = print, simulated: bool = False) -> None:
     """Brings the lab up. A second call changes nothing; one after a crash mends what the crash left."""
-    started = time.monotonic()
-    prerequisites.check(say)
-    if answering():
-        say("The lab is up already.")
-        return
-    if processes.Process.read(daemon.NAME) is None:
-        prerequisites.check_ports()
+    with turn.taken(say):
+        started = time.monotonic()
+        if simulated:
+            _check_simulated()
+        else:
+            prerequisites.check(say)
+        if answering():
+            say("The lab is up already.")
+            return
+        if processes.Process.read(daemon.NAME) is None:
+            prerequisites.check_ports()
+        mode.choose(simulated)
+        if simulated:
+            build(say, [family("kubernetes"), family("etcd"), KWOK])
+        else:
+            _make_ready(say)
+        _start_daemon()
+        say(f"The lab is up ({time.monotonic() - started:.1f} s): emulated clouds on {plan.LOOPBACK}, Git, registry.")
+        if simulated:
+            say(_NOT_PROVEN)
+
+
+def _check_simulated() -> None:
+    if processes.remembered() and not mode.simulated():
+        raise LabError("A lab with real machines is up; `python -m lab down` ends it.")
+
+
+def _make_ready(say: Say) -> None:
+    """Tools, images, network, registry: what machines need before the first one boots."""
     build(say)
     layouts = images.ensure(say)
     flux.ensure(say)
     bridge.up()
-    registry = Registry(plan.BRIDGE_ADDRESS, plan.REGISTRY_PORT, default_storage())
+    registry = Registry(plan.host_address(), plan.REGISTRY_PORT, default_storage())
     registry.start()
     push(registry.url, layouts)
-    _start_daemon()
-    say(f"The lab is up ({time.monotonic() - started:.1f} s): emulated clouds on {plan.LOOPBACK}, Git, registry.")
 
 
 def down(say: Say = print) -> None:
     """Ends everything the lab started and removes every trace but the cache. Works on the remains of a crash, too."""
+    with turn.taken(say):
+        _down(say)
+
+
+def _down(say: Say) -> None:
     process = processes.Process.read(daemon.NAME)
     if process:
         processes.stop(process)
+    if mode.simulated():
+        destroy_all()
+    else:
+        _end_machines()
+    shutil.rmtree(paths.state(), ignore_errors=True)
+    left = leftovers()
+    if left:
+        raise LabError("The lab is down, but this is left: " + "; ".join(left) + ".")
+    say("The lab is down; nothing of it is left but the cache.")
+
+
+def _end_machines() -> None:
     for spec in known():
         power.destroy(spec.id)
     destroy_all()
@@ -57,11 +99,6 @@ def down(say: Say = print) -> None:
         processes.stop(process)
     bridge.down()
     cgroups.remove_all()
-    shutil.rmtree(paths.state(), ignore_errors=True)
-    left = leftovers()
-    if left:
-        raise LabError("The lab is down, but this is left: " + "; ".join(left) + ".")
-    say("The lab is down; nothing of it is left but the cache.")
 
 
 def leftovers() -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from lab import mode
+
 LOOPBACK = "127.0.0.1"
 RANGE = "198.18.0.0/15"
 BRIDGE = "fleet0"
@@ -38,12 +40,17 @@ CLOUDFLEET_ORGANIZATION_ID = "00000000-0000-4000-8000-000000000003"
 CLUSTER_DOMAIN = "cluster.local"
 
 
+def host_address() -> str:
+    """Where machines and pods reach the lab: on the bridge, or on loopback when machines are simulated."""
+    return LOOPBACK if mode.simulated() else BRIDGE_ADDRESS
+
+
 def git_url(repository: str = "fleet") -> str:
-    return f"http://{BRIDGE_ADDRESS}:{GIT_PORT}/{repository}.git"
+    return f"http://{host_address()}:{GIT_PORT}/{repository}.git"
 
 
 def registry_url() -> str:
-    return f"http://{BRIDGE_ADDRESS}:{REGISTRY_PORT}"
+    return f"http://{host_address()}:{REGISTRY_PORT}"
 
 
 def provider_network(provider: str) -> ipaddress.IPv4Network:
@@ -79,7 +86,7 @@ class ClusterPlan:
 
     @property
     def api_url(self) -> str:
-        return f"https://{BRIDGE_ADDRESS}:{self.api_port}"
+        return f"https://{host_address()}:{self.api_port}"
 
     def local_port(self, process: int) -> int:
         """Loopback port of one of the slot's processes: 0 etcd clients, 1 etcd peers, 2 controllers, 3 scheduler."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from lab.cloud.faults import KINDS, parse
+from lab.cloud.front import Handler
 from lab.cloud.settings import CLOUDS
 from lab.cloud.wire import answer
 from lab.errors import LabError
@@ -27,7 +28,7 @@ class Control:
         """Build the aiohttp application."""
 
         @web.middleware
-        async def middleware(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
             try:
                 return await handler(request)
             except LabError as problem:
@@ -68,7 +69,9 @@ class Control:
 
     async def _clear(self, request: web.Request) -> web.Response:
         number = int(request.match_info.get("id", 0))
-        return answer({"cleared": await self._service.clear_faults(_cloud(request), request.query.get("kind", ""), number)})
+        return answer(
+            {"cleared": await self._service.clear_faults(_cloud(request), request.query.get("kind", ""), number)}
+        )
 
     async def _requests(self, request: web.Request) -> web.Response:
         log, cloud = self._service.requests, _cloud(request)
@@ -88,7 +91,9 @@ class Control:
         return answer({"count": 0})
 
     async def _servers(self, request: web.Request) -> web.Response:
-        return answer({"servers": [_without_user_data(asdict(view)) for view in self._service.servers(_cloud(request))]})
+        return answer(
+            {"servers": [_without_user_data(asdict(view)) for view in self._service.servers(_cloud(request))]}
+        )
 
 
 def _without_user_data(view: dict[str, object]) -> dict[str, object]:

@@ -159,7 +159,9 @@ class Faults:
     def shown(self, cloud: str, kind: str, server_type: str, location: str) -> bool:
         """Say whether the catalogue shows a fault for this type and place; nothing is counted."""
         return any(
-            (fault.visible or kind == "retired-type") and fault.type in ("", server_type) and fault.location in ("", location)
+            (fault.visible or kind == "retired-type")
+            and fault.type in ("", server_type)
+            and fault.location in ("", location)
             for fault in self.active(cloud, kind)
         )
 

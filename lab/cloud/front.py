@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +15,6 @@ from lab.cloud.faults import Fault, Faults
 from lab.cloud.request_log import Request, RequestLog
 from lab.cloud.wire import ApiFailure, JsonObject, answer
 
-_LOG = logging.getLogger(__name__)
 _STALL_STEP = 0.05
 _PAGE = "<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>\r\n"
 
@@ -86,7 +84,9 @@ class Api(Protocol):
 class Front:
     """The middleware of one API."""
 
-    def __init__(self, api: Api, faults: Faults, log: RequestLog, latency: float = 0.0, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, api: Api, faults: Faults, log: RequestLog, latency: float = 0.0, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self._api = api
         self._faults = faults
         self._log = log
@@ -104,7 +104,11 @@ class Front:
         @web.middleware
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
             with self._log.record(self._api.name, request.method, request.path_qs) as entry:
-                response = await self._answer(request, handler, entry)
+                try:
+                    response = await self._answer(request, handler, entry)
+                except Exception:
+                    entry.status = 500
+                    raise
                 if request.transport is not None and not request.transport.is_closing():
                     entry.status = response.status
                 return response
@@ -152,10 +156,6 @@ class Front:
         except web.HTTPException as failure:
             refused = self._api.not_found(request, failure.status)
             response = answer(refused.body, refused.status, refused.headers)
-        except Exception:
-            _LOG.exception("%s %s failed in the emulator of %s", request.method, request.path, self._api.name)
-            broken = self._api.failure(Fault(self._api.name, "5xx"))
-            response = answer(broken.body, broken.status, broken.headers)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         return response

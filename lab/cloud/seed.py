@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 
-from lab.cloud.hetzner import catalog
+from lab.cloud.hetzner import catalog as hetzner
 from lab.cloud.hetzner.servers import primary_ip
 from lab.cloud.hetzner.views import ipv6_network
 from lab.cloud.memory import MemoryMachines
 from lab.cloud.ports import Machines
+from lab.cloud.scaleway import catalog as scaleway
+from lab.cloud.scaleway.resources import default_security_group
 from lab.cloud.service import CloudService
 from lab.cloud.store import Put, Store
 from lab.cloud.wire import JsonObject, timestamp
@@ -25,7 +28,7 @@ def seed(
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Put running servers `<prefix>-1` … `<prefix>-<count>` into a cloud, spread over all its locations."""
-    makers = {"hetzner": _hetzner}
+    makers = {"hetzner": _hetzner, "scaleway": _scaleway}
     if cloud not in makers:
         raise LabError(f"Only {', '.join(makers)} can be seeded, not {cloud!r}.")
     store = service.store(cloud)
@@ -42,10 +45,10 @@ def _running(machines: Machines, provider: str, machine_id: str) -> str:
 
 
 def _hetzner(store: Store, machines: Machines, place: int, name: str, labels: Mapping[str, str]) -> list[Put]:
-    server_type = catalog.SERVER_TYPES["cx33"]
+    server_type = hetzner.SERVER_TYPES["cx33"]
     locations = [entry["name"] for entry in server_type["locations"]]
     number, location = store.allocate(), locations[place % len(locations)]
-    address = _running(machines, catalog.NAME, str(number))
+    address = _running(machines, hetzner.NAME, str(number))
     four = primary_ip(store.allocate(), "ipv4", address, location, number)
     six = primary_ip(store.allocate(), "ipv6", ipv6_network(number), location, number)
     row: JsonObject = {
@@ -70,3 +73,46 @@ def _hetzner(store: Store, machines: Machines, place: int, name: str, labels: Ma
         "placement_group": None,
     }
     return [("server", str(number), row), *[("primary_ip", str(ip["id"]), ip) for ip in (four, six)]]
+
+
+def _scaleway(store: Store, machines: Machines, place: int, name: str, labels: Mapping[str, str]) -> list[Put]:
+    number, volume, now = str(uuid.uuid4()), str(uuid.uuid4()), timestamp()
+    zone = scaleway.ZONES[place % len(scaleway.ZONES)]
+    row: JsonObject = {
+        "id": number,
+        "name": name,
+        "tags": [f"{key}={value}" for key, value in labels.items()],
+        "commercial_type": "DEV1-L",
+        "arch": "x86_64",
+        "zone": zone,
+        "state": "running",
+        "state_detail": "booting kernel",
+        "creation_date": now,
+        "modification_date": now,
+        "protected": False,
+        "dynamic_ip_required": True,
+        "volumes": {"0": volume},
+        "security_group": default_security_group(zone),
+        "placement_group": None,
+        "_image": scaleway.find_image(zone, "ubuntu_noble", "DEV1-L"),
+        "_ips": [],
+        "_address": _running(machines, scaleway.NAME, number),
+        "_task": "",
+        "_terminating": False,
+    }
+    root: JsonObject = {
+        "id": volume,
+        "name": f"{name}-0",
+        "size": scaleway.SERVER_TYPES["DEV1-L"]["local"],
+        "volume_type": "l_ssd",
+        "organization": "",
+        "project": "",
+        "export_uri": None,
+        "creation_date": now,
+        "modification_date": now,
+        "state": "available",
+        "tags": [],
+        "zone": zone,
+        "_server": number,
+    }
+    return [("server", number, row), ("volume", volume, root)]

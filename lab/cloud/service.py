@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab.cloud.cloudfleet import CloudfleetApi
 from lab.cloud.control import Control
 from lab.cloud.faults import Fault, Faults
 from lab.cloud.front import Api, Front, ServerView
@@ -15,6 +15,7 @@ from lab.cloud.hetzner.api import HetznerApi
 from lab.cloud.listener import Listener
 from lab.cloud.ports import ControlPlanes, Machines
 from lab.cloud.request_log import RequestLog
+from lab.cloud.scaleway.api import ScalewayApi
 from lab.cloud.settings import CLOUDS, CONTROL, CloudSettings
 from lab.cloud.store import Store
 from lab.errors import LabError
@@ -34,7 +35,7 @@ class CloudService:
         ports: Mapping[str, int],
         settings: CloudSettings | None = None,
     ) -> None:
-        """`state` is a folder, None keeps all in memory; `ports` has one port per cloud and one for `control`, 0 = free."""
+        """`state`: a folder, None keeps all in memory. `ports`: one per cloud and one for `control`, 0 is any free one."""
         self.settings = settings or CloudSettings()
         self.faults = Faults()
         self.requests = RequestLog()
@@ -42,9 +43,12 @@ class CloudService:
         self._stores = {name: Store(state / f"{name}.sqlite" if state else None, _FIRST_ID[name]) for name in CLOUDS}
         self.apis: dict[str, Api] = {
             "hetzner": HetznerApi(self._stores["hetzner"], machines, self.faults, self.settings),
+            "scaleway": ScalewayApi(self._stores["scaleway"], machines, self.faults, self.settings),
+            "cloudfleet": CloudfleetApi(self._stores["cloudfleet"], control_planes, self.faults, self.settings),
         }
         self._fronts = {
-            name: Front(api, self.faults, self.requests, self.settings.latency_seconds) for name, api in self.apis.items()
+            name: Front(api, self.faults, self.requests, self.settings.latency_seconds)
+            for name, api in self.apis.items()
         }
         applications = {name: front.application() for name, front in self._fronts.items()}
         applications[CONTROL] = Control(self).application()
@@ -64,8 +68,9 @@ class CloudService:
         return self._stores[cloud]
 
     async def start(self) -> None:
-        """Restore, then listen."""
-        for api in self.apis.values():
+        """Restore, then listen. Faults end with the process that had them: networks come back."""
+        for name, api in self.apis.items():
+            await self._link(name, True)
             await api.restore()
         started: list[Listener] = []
         for name, listener in self._listeners.items():
@@ -131,16 +136,7 @@ class CloudService:
         task.add_done_callback(self._tasks.discard)
 
     async def _link(self, provider: str, up: bool) -> None:
-        try:
-            await self._machines.set_network(provider, up)
-        except Exception:
-            _LOG.exception("The network of the machines of %s could not be set %s", provider, "up" if up else "down")
-
-    async def run_forever(self) -> None:
-        """Serve until cancelled."""
-        await self.start()
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-        finally:
-            await self.stop()
+        (problem,) = await asyncio.gather(self._machines.set_network(provider, up), return_exceptions=True)
+        if problem is not None:
+            wanted = "up" if up else "down"
+            _LOG.error("The network of the machines of %s could not be set %s", provider, wanted, exc_info=problem)

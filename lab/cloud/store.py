@@ -43,7 +43,9 @@ class Store:
         """Grows with every write: a key for whoever caches what it computed from rows."""
 
     def _load(self) -> None:
-        loaded = [(kind, row_id, json.loads(body)) for kind, row_id, body in self._database.execute("SELECT * FROM rows")]
+        loaded = [
+            (kind, row_id, json.loads(body)) for kind, row_id, body in self._database.execute("SELECT * FROM rows")
+        ]
         loaded.sort(key=lambda row: row[2]["_order"])
         for kind, row_id, body in loaded:
             self._rows.setdefault(kind, {})[row_id] = body

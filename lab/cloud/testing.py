@@ -1,9 +1,9 @@
 """The whole emulator in a thread, on free ports, with machines in memory: for tests and benchmarks.
 
-    with emulator(boot_seconds=0.1) as cloud:
-        client = hcloud.Client(cloud.credentials["hetzner"]["token"], cloud.endpoints["hetzner"])
-        cloud.faults.add("hetzner", "429", count=2, method="POST")
-        assert [server.name for server in cloud.store.servers("hetzner")] == []
+with emulator(boot_seconds=0.1) as cloud:
+    client = hcloud.Client(cloud.credentials["hetzner"]["token"], cloud.endpoints["hetzner"])
+    cloud.faults.add("hetzner", "429", count=2, method="POST")
+    assert [server.name for server in cloud.store.servers("hetzner")] == []
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class Emulator:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in service.ports.items()}
         self.endpoints: Mapping[str, str] = {
             "hetzner": f"{urls['hetzner']}/v1",
-            "scaleway": urls.get("scaleway", ""),
-            "cloudfleet": f"{urls.get('cloudfleet', '')}/v1",
+            "scaleway": urls["scaleway"],
+            "cloudfleet": f"{urls['cloudfleet']}/v1",
             CONTROL: urls[CONTROL],
         }
         settings = service.settings

@@ -8,17 +8,19 @@ import shutil
 import ssl
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab import paths, plan, processes
+from lab import mode, paths, plan, processes
 from lab.control_plane import kubeconfig
 from lab.control_plane.pki import Pki
 from lab.errors import LabError
 from lab.tools.families import program
 
 _READY_SECONDS = 90.0
-_PROCESSES = ("etcd", "apiserver", "controllers", "scheduler")
+# kwok looks after nodes that carry this annotation and no others.
+FAKE_NODE = "kwok.x-k8s.io/node=fake"
 
 
 def folder() -> Path:
@@ -66,21 +68,19 @@ class Plane:
         return self.home / "admin.kubeconfig"
 
     def running(self) -> bool:
-        return all(processes.Process.read(self._process_name(name)) for name in _PROCESSES)
+        return all(processes.Process.read(self._process_name(name)) for name in self._commands())
 
     def start(self) -> None:
         """Starts what does not run yet and returns when the API server is ready."""
         self._certificates()
-        etcd, api, controllers, scheduler = _PROCESSES
-        self._run(etcd, self._etcd())
-        self._run(api, self._api_server())
-        self._wait_ready()
-        # The controller manager reads its permissions once at start: it must not begin before the API server is ready.
-        self._run(controllers, self._controller_manager())
-        self._run(scheduler, self._scheduler())
+        for name, command in self._commands().items():
+            processes.start(self._process_name(name), command())
+            if name == "apiserver":
+                # The controller manager reads its permissions once, at start: the API server must be ready by then.
+                self._wait_ready()
 
     def stop(self) -> None:
-        for name in reversed(_PROCESSES):
+        for name in reversed(self._commands()):
             process = processes.Process.read(self._process_name(name))
             if process:
                 processes.stop(process)
@@ -92,15 +92,22 @@ class Plane:
     def _process_name(self, name: str) -> str:
         return f"{name}-{self.identity.cluster_id}"
 
-    def _run(self, name: str, command: list[str]) -> None:
-        processes.start(self._process_name(name), command)
+    def _commands(self) -> dict[str, Callable[[], list[str]]]:
+        """The processes in the order in which they start."""
+        commands = {
+            "etcd": self._etcd,
+            "apiserver": self._api_server,
+            "controllers": self._controller_manager,
+            "scheduler": self._scheduler,
+        }
+        return {**commands, "kwok": self._kwok} if mode.simulated() else commands
 
     def _certificates(self) -> None:
         pki, api = self.pki, self.plan.api_service
         pki.authority("ca")
         pki.authority("front-proxy-ca")
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
-        names += [f"kubernetes.default.svc.{plan.CLUSTER_DOMAIN}", "localhost", plan.LOOPBACK, plan.BRIDGE_ADDRESS, api]
+        names += [f"kubernetes.default.svc.{plan.CLUSTER_DOMAIN}", "localhost", plan.LOOPBACK, plan.host_address(), api]
         pki.leaf("apiserver", "kube-apiserver", hosts=names)
         pki.leaf("kubelet-client", "kube-apiserver-kubelet-client", groups=["system:masters"])
         pki.leaf("front-proxy-client", "front-proxy-client", by="front-proxy-ca")
@@ -133,8 +140,8 @@ class Plane:
         return [
             str(program("kube-apiserver")),
             f"--etcd-servers=http://{plan.LOOPBACK}:{self.plan.local_port(0)}",
-            f"--bind-address={plan.BRIDGE_ADDRESS}",
-            f"--advertise-address={plan.BRIDGE_ADDRESS}",
+            f"--bind-address={plan.host_address()}",
+            f"--advertise-address={plan.host_address()}",
             f"--secure-port={self.plan.api_port}",
             f"--service-cluster-ip-range={self.plan.services}",
             f"--service-account-issuer=https://kubernetes.default.svc.{plan.CLUSTER_DOMAIN}",
@@ -196,6 +203,14 @@ class Plane:
             str(program("kube-scheduler")),
             *self._identity_flags("scheduler"),
             f"--secure-port={self.plan.local_port(3)}",
+        ]
+
+    def _kwok(self) -> list[str]:
+        return [
+            str(program("kwok")),
+            f"--kubeconfig={self.admin_kubeconfig}",
+            "--manage-all-nodes=false",
+            f"--manage-nodes-with-annotation-selector={FAKE_NODE}",
         ]
 
     def _wait_ready(self) -> None:

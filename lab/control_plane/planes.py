@@ -106,17 +106,26 @@ def _bootstrap_token(plane: Plane) -> dict[str, Any]:
 
 
 def _apply(plane: Plane, manifests: list[dict[str, Any]]) -> None:
-    document = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+    kubectl(
+        plane,
+        ["apply", "--server-side", "-f", "-"],
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}),
+    )
+
+
+def kubectl(plane: Plane, words: list[str], document: str = "", check: bool = True) -> str:
+    """Runs kubectl as the administrator of a control plane."""
     done = subprocess.run(
-        [str(program("kubectl")), f"--kubeconfig={plane.admin_kubeconfig}", "apply", "--server-side", "-f", "-"],
+        [str(program("kubectl")), f"--kubeconfig={plane.admin_kubeconfig}", *words],
         input=document,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    if done.returncode != 0:
-        raise LabError(f"Applying the add-ons of cluster {plane.identity.name} failed: {done.stderr.strip()}")
+    if check and done.returncode != 0:
+        raise LabError(f"kubectl {words[0]} on cluster {plane.identity.name} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def destroy_all() -> None:

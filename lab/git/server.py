@@ -20,6 +20,7 @@ from lab.errors import LabError
 from lab.git import repositories
 
 _log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.1  # how long stop() may take
 
 
 class GitServer:
@@ -49,7 +50,7 @@ class GitServer:
                 "end what listens there and start the lab again."
             ) from error
         self._server.set_app(_application(self._folder))
-        threading.Thread(target=self._server.serve_forever, name="lab-git", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="lab-git", daemon=True).start()
 
     def stop(self) -> None:
         """Ends the server; a request in work is cut off."""
@@ -117,7 +118,7 @@ class _ResponseHandler(ServerHandler):
 
 
 class _RequestHandler(WSGIRequestHandler):
-    # With 1.0, Git refuses to push more than its buffer of 1 MiB: it would have to send chunks.
+    # A push larger than Git's buffer of 1 MiB comes in chunks, which are not part of HTTP/1.0.
     protocol_version = "HTTP/1.1"
 
     def handle(self) -> None:

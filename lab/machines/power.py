@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import site
 import sys
@@ -71,7 +70,7 @@ def off(machine_id: str) -> None:
 def destroy(machine_id: str) -> None:
     """Power off, and the disk is gone."""
     off(machine_id)
-    shutil.rmtree(Disk(machine_id).home, ignore_errors=True)
+    Disk(machine_id).delete()
     (processes.logs() / f"{process_name(machine_id)}.log").unlink(missing_ok=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,6 +54,9 @@ class Disk:
         partial.touch(mode=0o600)
         partial.write_text(json.dumps(asdict(spec)))
         partial.rename(self.home / "spec.json")
+
+    def delete(self) -> None:
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def load(self) -> MachineSpec | None:
         try:

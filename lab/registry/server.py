@@ -60,7 +60,7 @@ class Registry:
             processes.stop(process)
 
     def answers(self) -> bool:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=2)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=0.5)
         try:
             connection.request("GET", "/v2/")
             return connection.getresponse().status == 200

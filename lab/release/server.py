@@ -14,6 +14,7 @@ from typing import Any
 from lab.errors import LabError
 
 _log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.1  # how long stop() may take
 
 
 class FileServer(http.server.ThreadingHTTPServer):
@@ -51,7 +52,7 @@ def serve(address: str, port: int, folder: Path) -> FileServer:
             f"The release page cannot listen on {address}:{port} ({error.strerror}); "
             "end what listens there and start the lab again."
         ) from error
-    threading.Thread(target=server.serve_forever, name="lab-release", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="lab-release", daemon=True).start()
     return server
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from lab import paths
 from lab.errors import LabError
 from lab.tools import go
-from lab.tools.families import FAMILIES, Data, Family
+from lab.tools.families import FAMILIES, KWOK, Data, Family
 
-NEEDED_GIB = 20
+MOST_GIB = 20  # Go's own caches while everything is built
 Say = Callable[[str], None]
 
 
@@ -27,13 +27,14 @@ def missing(families: Iterable[Family] = FAMILIES) -> list[Family]:
 
 def build(say: Say = print, families: Iterable[Family] = FAMILIES) -> None:
     """Builds every missing family. A second call builds nothing and prints nothing."""
+    families = tuple(families)
     todo = missing(families)
     if not todo:
         return
-    _check_disk()
+    _check_disk(min(MOST_GIB, 4 + 2 * len(todo)))
     scratch = paths.cache() / "go-scratch"
     program = go.toolchain()
-    say(f"Building {len(todo)} tool families from their pinned Go modules (about 20 minutes on two cores, once).")
+    say(f"Building {len(todo)} of {len(families)} tool families from pinned Go modules, once (all: about 20 minutes).")
     try:
         for number, family in enumerate(todo, 1):
             started = time.monotonic()
@@ -45,16 +46,16 @@ def build(say: Say = print, families: Iterable[Family] = FAMILIES) -> None:
     _drop_old_locks()
 
 
-def _check_disk() -> None:
+def _check_disk(needed_gib: int) -> None:
     folder = paths.cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free / 2**30
     except OSError as error:
         raise LabError(f"The cache folder {folder} cannot be used ({error.strerror}); set XDG_CACHE_HOME.") from error
-    if free < NEEDED_GIB:
+    if free < needed_gib:
         raise LabError(
-            f"Building the tools needs {NEEDED_GIB} GiB free below {folder} and there are {free:.1f}; "
+            f"Building the tools needs {needed_gib} GiB free below {folder} and there are {free:.1f}; "
             "free some, or set XDG_CACHE_HOME to a larger disk."
         )
 
@@ -131,7 +132,7 @@ def _drop(folder: Path) -> None:
 
 
 def _drop_old_locks() -> None:
-    for family in FAMILIES:
+    for family in (*FAMILIES, KWOK):
         for old in (paths.cache() / "tools" / family.name).glob("*"):
             if old != family.home():
                 _drop(old)

@@ -114,13 +114,15 @@ FAMILIES: tuple[Family, ...] = (
     Family("flux-manifests", (Data("github.com/fluxcd/flux2/v2", "manifests", "manifests"),)),
     Family("sops"),
 )
+# What a lab with simulated machines needs, and nothing else.
+KWOK = Family("kwok")
 
-_BY_PROGRAM = {program: family for family in FAMILIES for program in family.binaries()}
+_BY_PROGRAM = {program: family for family in (*FAMILIES, KWOK) for program in family.binaries()}
 
 
 def family(name: str) -> Family:
     """The family of that name."""
-    return next(family for family in FAMILIES if family.name == name)
+    return next(family for family in (*FAMILIES, KWOK) if family.name == name)
 
 
 def family_of(program: str) -> Family:

@@ -45,7 +45,9 @@ def failure(code: str, message: str, details: JsonObject | None = None, status: 
 
 def invalid(field: str, why: str) -> ApiFailure:
     """The vendor's way to say that a field of the body is wrong."""
-    return failure("invalid_input", f"invalid input in field '{field}'", {"fields": [{"name": field, "messages": [why]}]})
+    return failure(
+        "invalid_input", f"invalid input in field '{field}'", {"fields": [{"name": field, "messages": [why]}]}
+    )
 
 
 def missing(what: str, name: object) -> ApiFailure:

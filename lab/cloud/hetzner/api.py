@@ -164,7 +164,9 @@ class HetznerApi:
 
     async def _list_actions(self, request: web.Request) -> web.Response:
         if "id" not in request.query:
-            raise failure("deprecated_api_endpoint", "listing actions without the id parameter is not possible any more")
+            raise failure(
+                "deprecated_api_endpoint", "listing actions without the id parameter is not possible any more"
+            )
         found = [self._store.get(actions.KIND, number) for number in request.query.getall("id")]
         rows = [actions.wire(row) for row in found if row]
         return self._listing.fresh(request, "actions", rows, ("status",))

@@ -108,7 +108,9 @@ def image_for(name_or_id: object, architecture: str) -> JsonObject | None:
     by_id = IMAGES.get(int(str(name_or_id))) if str(name_or_id).isdigit() else None
     if by_id:
         return by_id
-    return next((row for row in IMAGES.values() if (row["name"], row["architecture"]) == (name_or_id, architecture)), None)
+    return next(
+        (row for row in IMAGES.values() if (row["name"], row["architecture"]) == (name_or_id, architecture)), None
+    )
 
 
 def shown(server_type: JsonObject, faults: Faults) -> JsonObject:
@@ -144,7 +146,8 @@ def pricing() -> JsonObject:
     def everywhere(net: str) -> list[JsonObject]:
         month = Decimal(net)
         return [
-            {"location": name, "price_hourly": _money(_hourly(month)), "price_monthly": _money(month)} for name in LOCATIONS
+            {"location": name, "price_hourly": _money(_hourly(month)), "price_monthly": _money(month)}
+            for name in LOCATIONS
         ]
 
     return {

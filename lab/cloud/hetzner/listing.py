@@ -38,7 +38,12 @@ class Listing:
         self._version = -1
 
     def answer(
-        self, request: web.Request, key: str, rows: Collection[JsonObject], row_bytes: Encode = encode, filters: tuple[str, ...] = ()
+        self,
+        request: web.Request,
+        key: str,
+        rows: Collection[JsonObject],
+        row_bytes: Encode = encode,
+        filters: tuple[str, ...] = (),
     ) -> web.Response:
         """Give a page of `rows`: the query may filter by name, label_selector and the fields in `filters`."""
         page, per_page = page_of(request)

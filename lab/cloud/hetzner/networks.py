@@ -12,7 +12,7 @@ from lab.cloud.wire import JsonObject
 
 def subnet(network_range: str, body: JsonObject) -> JsonObject:
     """Check a subnet of a request body and give it with its gateway; without ip_range it covers the first /24."""
-    outer = ipaddress.ip_network(network_range)
+    outer = ipaddress.IPv4Network(network_range)
     text = body.get("ip_range") or str(next(outer.subnets(new_prefix=max(24, outer.prefixlen))))
     inner = parsed_range("ip_range", text)
     if body.get("type") not in ("cloud", "server", "vswitch") or not body.get("network_zone"):
@@ -44,7 +44,10 @@ def attachment(store: Store, number: object, wanted: object) -> JsonObject:
     if not network["subnets"]:
         raise failure("invalid_input", "network has no subnet")
     used = {
-        net["ip"] for row in store.rows("server").values() for net in row["private_net"] if net["network"] == network["id"]
+        net["ip"]
+        for row in store.rows("server").values()
+        for net in row["private_net"]
+        if net["network"] == network["id"]
     } | {part["gateway"] for part in network["subnets"]}
     free = (str(ip) for part in network["subnets"] for ip in ipaddress.ip_network(part["ip_range"]).hosts())
     ip = str(wanted) if wanted else next((address for address in free if address not in used), "")

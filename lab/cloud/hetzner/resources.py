@@ -232,9 +232,7 @@ class Resources:
             kept = [number for number in server["firewalls"] if number != row["id"]]
             changed = {**server, "firewalls": [*kept, row["id"]] if wanted else kept}
             name = "apply_firewall" if wanted else "remove_firewall"
-            action = actions.ended(
-                actions.begun(self._store, name, ("server", server["id"]), ("firewall", row["id"]))
-            )
+            action = actions.ended(actions.begun(self._store, name, ("server", server["id"]), ("firewall", row["id"])))
             self._store.write([("server", str(server["id"]), changed), actions.put(action)])
             done.append(action)
         return done
@@ -255,9 +253,7 @@ class Resources:
         others = [number for number in server["volumes"] if number != row["id"]]
         held = {**server, "volumes": [*others, row["id"]] if attached else others}
         action = actions.ended(actions.begun(self._store, name, ("server", server["id"]), ("volume", row["id"])))
-        self._store.write(
-            [("volume", str(row["id"]), row), ("server", str(server["id"]), held), actions.put(action)]
-        )
+        self._store.write([("volume", str(row["id"]), row), ("server", str(server["id"]), held), actions.put(action)])
         return action
 
 

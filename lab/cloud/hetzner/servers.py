@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 import secrets
-from collections.abc import Coroutine
-from typing import Any
 
 from lab.cloud.faults import Faults
 from lab.cloud.hetzner import actions, catalog, labels
 from lab.cloud.hetzner.answers import failure, invalid, missing
 from lab.cloud.hetzner.networks import attachment
 from lab.cloud.hetzner.views import Views, ipv6_network
+from lab.cloud.jobs import Jobs
 from lab.cloud.ports import Machines, MachineSpec
 from lab.cloud.store import Put, Store
 from lab.cloud.wire import JsonObject, timestamp
 
-_LOG = logging.getLogger(__name__)
-_HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*")
+_HOSTNAME = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
 _USER_DATA_LIMIT = 32 * 1024
 _GROUP_LIMIT = 10
 _CHANGING = ("initializing", "starting", "stopping", "deleting")
@@ -33,7 +31,7 @@ class Servers:
         self._machines = machines
         self._faults = faults
         self._views = views
-        self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._jobs = Jobs("hetzner server", self._failed)
 
     def get(self, number: object) -> JsonObject:
         """Give a server's row, or raise not_found."""
@@ -248,7 +246,9 @@ class Servers:
         changing = {**row, "status": status, "doing": [action["id"]]}
         self._store.write([("server", str(row["id"]), changing), actions.put(action)])
         number = str(row["id"])
-        self._start(number, self._stopped(number) if goal == "off" else self._restarted(number, row["status"] == "running"))
+        self._jobs.start(
+            number, self._stopped(number) if goal == "off" else self._restarted(number, row["status"] == "running")
+        )
         return action
 
     # ---- deletion
@@ -264,7 +264,7 @@ class Servers:
         left = [actions.ended(known, _ABORTED) for known in self._doing(row)]
         gone = {**row, "status": "deleting", "doing": [action["id"]]}
         self._store.write([("server", number, gone), *[actions.put(known) for known in (*left, action)]])
-        self._start(number, self._destroyed(number))
+        self._jobs.start(number, self._destroyed(number))
         return action
 
     def _doing(self, row: JsonObject) -> list[JsonObject]:
@@ -273,25 +273,16 @@ class Servers:
 
     # ---- what happens behind the answers
 
-    def _start(self, number: str, job: Coroutine[Any, Any, None]) -> None:
-        """Run a job of a server; it takes the place of the one that still runs, if any."""
-        earlier = self._jobs.pop(number, None)
-        if earlier is not None:
-            earlier.cancel()
-        task = asyncio.get_running_loop().create_task(self._guarded(number, earlier, job))
-        self._jobs[number] = task
-        task.add_done_callback(lambda done: self._jobs.pop(number) if self._jobs.get(number) is done else None)
-
-    async def _guarded(self, number: str, earlier: asyncio.Task[None] | None, job: Coroutine[Any, Any, None]) -> None:
-        if earlier is not None:
-            await asyncio.wait([earlier])
-        try:
-            await job
-        except Exception as problem:
-            _LOG.exception("The machine of hetzner server %s failed", number)
-            self._finish(number, "off", {"code": "server_error", "message": f"the machine failed: {problem}"})
+    def _failed(self, number: str, problem: BaseException) -> None:
+        self._end(number, "off", {"code": "server_error", "message": f"the machine failed: {problem}"})
 
     def _finish(self, number: str, status: str, error: JsonObject | None = None) -> None:
+        """Show what a power job reached, unless the server is on its way out meanwhile."""
+        row = self._store.get("server", number)
+        if row is not None and row["status"] != "deleting":
+            self._end(number, status, error)
+
+    def _end(self, number: str, status: str, error: JsonObject | None) -> None:
         row = self._store.get("server", number)
         if row is None:
             return
@@ -300,13 +291,15 @@ class Servers:
 
     def _begin_boot(self, row: JsonObject) -> None:
         number = str(row["id"])
-        self._start(number, self._booted(number) if row["start"] else self._installed(number))
+        self._jobs.start(number, self._booted(number) if row["start"] else self._installed(number))
 
     async def _installed(self, number: str) -> None:
         self._finish(number, "off")
 
     async def _booted(self, number: str) -> None:
         row = self.get(number)
+        if row["status"] == "deleting":
+            return
         if self._faults.on_server(catalog.NAME, "boot-stall", row["server_type"], row["location"]):
             return
         if self._faults.on_server(catalog.NAME, "boot-error", row["server_type"], row["location"]):
@@ -329,7 +322,11 @@ class Servers:
         row = self.get(number)
         addresses = [self._store.get("primary_ip", row[family]["id"]) for family in ("ipv4", "ipv6") if row[family]]
         volumes = [self._store.get("volume", volume) for volume in row["volumes"]]
-        kept = [("primary_ip", str(ip["id"]), {**ip, "assignee_id": None}) for ip in addresses if ip and not ip["auto_delete"]]
+        kept = [
+            ("primary_ip", str(ip["id"]), {**ip, "assignee_id": None})
+            for ip in addresses
+            if ip and not ip["auto_delete"]
+        ]
         freed = [("volume", str(volume["id"]), {**volume, "server": None}) for volume in volumes if volume]
         gone = [("primary_ip", str(ip["id"])) for ip in addresses if ip and ip["auto_delete"]]
         ended = [actions.put(actions.ended(action)) for action in self._doing(row)]
@@ -357,9 +354,9 @@ class Servers:
         for number, row in list(self._store.rows("server").items()):
             running = self._machines.running(number)
             if row["status"] == "deleting":
-                self._start(number, self._destroyed(number))
+                self._jobs.start(number, self._destroyed(number))
             elif row["status"] == "stopping":
-                self._start(number, self._stopped(number))
+                self._jobs.start(number, self._stopped(number))
             elif row["status"] in _CHANGING and not running:
                 self._begin_boot({**row, "start": row["start"] or row["status"] == "starting"})
             elif row["status"] in _CHANGING:
@@ -369,11 +366,7 @@ class Servers:
 
     async def close(self) -> None:
         """Stop the jobs; they go on after the next start."""
-        jobs = list(self._jobs.values())
-        for job in jobs:
-            job.cancel()
-        if jobs:
-            await asyncio.wait(jobs)
+        await self._jobs.close()
 
 
 _ABORTED: JsonObject = {"code": "action_failed", "message": "the server was deleted"}

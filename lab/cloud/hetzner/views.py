@@ -148,7 +148,11 @@ class Views:
 
 def datacenter(location: JsonObject) -> JsonObject:
     """The datacenter that the vendor's API had until 2026."""
-    numbers = [row["id"] for row in catalog.SERVER_TYPES.values() if any(p["name"] == location["name"] for p in row["locations"])]
+    numbers = [
+        row["id"]
+        for row in catalog.SERVER_TYPES.values()
+        if any(p["name"] == location["name"] for p in row["locations"])
+    ]
     return {
         "id": location["id"] + 1,
         "name": f"{location['name']}-dc1",

@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).resolve().parent
 def manifests(dns_ip: str, cluster_domain: str = plan.CLUSTER_DOMAIN) -> list[dict[str, Any]]:
     """Kubernetes objects to apply; `dns_ip` is the address of the service that kubelets give to pods as name server."""
     dns = Template((_FOLDER / "coredns.yaml").read_text()).substitute(
-        dns_ip=dns_ip, cluster_domain=cluster_domain, bridge=plan.BRIDGE_ADDRESS, image=COREDNS
+        dns_ip=dns_ip, cluster_domain=cluster_domain, bridge=plan.host_address(), image=COREDNS
     )
     access = (_FOLDER / "access.yaml").read_text()
     return [*yaml.safe_load_all(access), *yaml.safe_load_all(dns)]

@@ -90,7 +90,7 @@ def test_another_lock_makes_the_image_anew_and_drops_the_old_one(monkeypatch: py
     built(recipe)
     cache.ensure(lambda _line: None, [recipe])
     assert cache.home(recipe) != old
-    assert [path for path in old.parent.iterdir()] == [cache.home(recipe)]
+    assert list(old.parent.iterdir()) == [cache.home(recipe)]
 
 
 def test_an_image_that_was_being_made_when_the_power_failed_is_made_again() -> None:

@@ -39,7 +39,7 @@ class FakeRegistry(http.server.ThreadingHTTPServer):
         self.requests: list[str] = []
         self.broken = False
         super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -189,5 +189,5 @@ class TestRealRegistry:
         with socket.socket() as taken:
             taken.bind((real.address, real.port))
             taken.listen()
-            with pytest.raises(LabError, match="The image registry did not start on .*address already in use"):
+            with pytest.raises(LabError, match=r"The image registry did not start on .*address already in use"):
                 real.start()

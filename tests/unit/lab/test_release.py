@@ -75,17 +75,18 @@ def test_a_taken_port_is_said_in_a_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(LabError, match="The release page cannot listen on .*already in use"):
+        with pytest.raises(LabError, match=r"The release page cannot listen on .*already in use"):
             serve("127.0.0.1", taken.getsockname()[1], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(flux.assemble()))
 
 
 @pytest.mark.lab
 @pytest.mark.skipif(bool(MISSING), reason=f"not built: {', '.join(MISSING)}; `make lab` builds them")
 class TestInstallManifest:
-    @pytest.fixture(scope="class")
-    def objects(self) -> list[dict[str, Any]]:
-        return list(yaml.safe_load_all(flux.assemble()))
-
     def of_kind(self, objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
         return [each for each in objects if each["kind"] == kind]
 

@@ -1,0 +1,55 @@
+"""Work behind the answers: one job at a time per object, because a machine cannot do two things at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+_LOG = logging.getLogger(__name__)
+
+Job = Coroutine[Any, Any, None]
+
+
+class Jobs:
+    """Jobs by the id of their object. `failed` is told of every job that ends in an exception, which is logged too."""
+
+    def __init__(self, what: str, failed: Callable[[str, BaseException], None]) -> None:
+        self._what = what
+        self._failed = failed
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._all: set[asyncio.Task[None]] = set()
+
+    def start(self, number: str, job: Job) -> None:
+        """Run a job after the one of the same object that still runs, if any."""
+        task = asyncio.get_running_loop().create_task(_after(self._last.get(number), job))
+        self._last[number] = task
+        self._all.add(task)
+        task.add_done_callback(lambda done: self._ended(number, done))
+
+    def _ended(self, number: str, task: asyncio.Task[None]) -> None:
+        self._all.discard(task)
+        if self._last.get(number) is task:
+            del self._last[number]
+        problem = None if task.cancelled() else task.exception()
+        if problem is not None:
+            _LOG.error("Work on %s %s failed", self._what, number, exc_info=problem)
+            self._failed(number, problem)
+
+    async def close(self) -> None:
+        """Stop all jobs; whoever owns them starts them again after the next start of the process."""
+        running = list(self._all)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+
+async def _after(earlier: asyncio.Task[None] | None, job: Job) -> None:
+    try:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        await job
+    finally:
+        job.close()
