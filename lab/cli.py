@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 import urllib.error
@@ -26,6 +27,9 @@ def main(words: list[str]) -> int:
         return 1
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(f"lab: {_io_sentence(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("lab: interrupted; `python -m lab up` goes on where this stopped.", file=sys.stderr)
         return 130
@@ -63,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help=argparse.SUPPRESS)
     serve.set_defaults(run=lambda _arguments: daemon.run())
     return parser
+
+
+def _io_sentence(error: OSError) -> str:
+    where = error.filename or "its folders"
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full: writing {where} failed; free some space and run the command again."
+    return f"{where}: {error.strerror}; the lab keeps its things in {paths.cache()} and {paths.state()}."
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""`python -m lab.cloud`: the emulated clouds alone, with machines in memory, for benchmarks and for trying things out."""
+"""`python -m lab.cloud`: the emulated clouds alone, with machines in memory, for benchmarks and experiments."""
 
 from __future__ import annotations
 

@@ -233,6 +233,10 @@ class CloudfleetApi:
             elif row["status"] == "updating":
                 self._mark(number, status="deployed")
 
+    async def settled(self) -> None:
+        """Return when nothing is under way."""
+        await self._jobs.settled()
+
     async def close(self) -> None:
         """Stop the jobs; they go on after the next start."""
         await self._jobs.close()

@@ -86,6 +86,11 @@ def parse(data: Mapping[str, Any]) -> Fault:
     for name, wanted in (("count", int), ("skip", int), ("status", int), ("retry_after", int)):
         if data.get(name) is not None and (not isinstance(data[name], wanted) or data[name] < 0):
             raise LabError(f"The option {name} of a fault is a whole number of zero or more, not {data[name]!r}.")
+    for name in ("method", "path", "query", "location", "type"):
+        if not isinstance(data.get(name, ""), str):
+            raise LabError(f"The option {name} of a fault is text, not {data[name]!r}.")
+    if not 500 <= data.get("status", 500) <= 599:
+        raise LabError(f"The option status of a fault is 500 to 599, not {data['status']}.")
     for name in ("seconds", "delay"):
         if data.get(name) is not None and (not isinstance(data[name], (int, float)) or data[name] < 0):
             raise LabError(f"The option {name} of a fault is a number of seconds, not {data[name]!r}.")

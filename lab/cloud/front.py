@@ -76,6 +76,10 @@ class Api(Protocol):
         """Bring the store in line with the machines after a start of the process, and go on with what was under way."""
         ...
 
+    async def settled(self) -> None:
+        """Return when nothing is under way behind the answers."""
+        ...
+
     async def close(self) -> None:
         """Stop background work and close the store."""
         ...

@@ -37,6 +37,11 @@ class Jobs:
             _LOG.error("Work on %s %s failed", self._what, number, exc_info=problem)
             self._failed(number, problem)
 
+    async def settled(self) -> None:
+        """Return when no job runs."""
+        while self._all:
+            await asyncio.wait(list(self._all))
+
     async def close(self) -> None:
         """Stop all jobs; whoever owns them starts them again after the next start of the process."""
         running = list(self._all)

@@ -101,7 +101,8 @@ class MemoryControlPlanes:
     def join_user_data(self, cluster_id: str, region: str, zone: str, node_labels: Mapping[str, str]) -> str:
         """Give cloud-init of the right shape."""
         given = ",".join(f"{key}={value}" for key, value in sorted(node_labels.items()))
-        return f"#cloud-config\nruncmd:\n- [join, {cluster_id}, --region={region}, --zone={zone}, '--node-labels={given}']\n"
+        words = f"join, {cluster_id}, --region={region}, --zone={zone}, '--node-labels={given}'"
+        return f"#cloud-config\nruncmd:\n- [{words}]\n"
 
     async def destroy(self, cluster_id: str) -> None:
         """Forget it."""

@@ -13,6 +13,7 @@ from lab.cloud.ports import Machines
 from lab.cloud.scaleway import catalog as scaleway
 from lab.cloud.scaleway.resources import default_security_group
 from lab.cloud.service import CloudService
+from lab.cloud.settings import CloudSettings
 from lab.cloud.store import Put, Store
 from lab.cloud.wire import JsonObject, timestamp
 from lab.errors import LabError
@@ -76,6 +77,7 @@ def _hetzner(store: Store, machines: Machines, place: int, name: str, labels: Ma
 
 
 def _scaleway(store: Store, machines: Machines, place: int, name: str, labels: Mapping[str, str]) -> list[Put]:
+    owner = CloudSettings()
     number, volume, now = str(uuid.uuid4()), str(uuid.uuid4()), timestamp()
     zone = scaleway.ZONES[place % len(scaleway.ZONES)]
     row: JsonObject = {
@@ -105,8 +107,8 @@ def _scaleway(store: Store, machines: Machines, place: int, name: str, labels: M
         "name": f"{name}-0",
         "size": scaleway.SERVER_TYPES["DEV1-L"]["local"],
         "volume_type": "l_ssd",
-        "organization": "",
-        "project": "",
+        "organization": owner.scaleway_organization_id,
+        "project": owner.scaleway_project_id,
         "export_uri": None,
         "creation_date": now,
         "modification_date": now,

@@ -35,7 +35,7 @@ class CloudService:
         ports: Mapping[str, int],
         settings: CloudSettings | None = None,
     ) -> None:
-        """`state`: a folder, None keeps all in memory. `ports`: one per cloud and one for `control`, 0 is any free one."""
+        """`state`: a folder, None keeps all in memory. `ports`: one per cloud and one for `control`; 0: any."""
         self.settings = settings or CloudSettings()
         self.faults = Faults()
         self.requests = RequestLog()
@@ -110,6 +110,12 @@ class CloudService:
         gone = self.faults.clear(cloud, kind, fault_id)
         await self._settle()
         return gone
+
+    async def outages_over(self) -> None:
+        """Return when no outage holds any more: right away, or after the last timed one."""
+        while self._down:
+            async with self._turned:
+                await self._turned.wait_for(lambda: not self._down)
 
     async def _settle(self) -> None:
         """Bring listeners and networks in line with the outages, now and when the next one ends."""

@@ -132,12 +132,13 @@ class Requests:
 
 
 class Emulator:
-    """A running emulator. `endpoints` and `credentials` are what a user would write under `providers`."""
+    """A running emulator. `providers` is what a user would write under `providers`: endpoints and credentials."""
 
     def __init__(self, loop: _Loop, service: CloudService, machines: Machines, control_planes: ControlPlanes) -> None:
         self.machines = machines
         self.control_planes = control_planes
-        self.service = service
+        self._loop = loop
+        self._service = service
         self.store = StoreView(loop, service, machines)
         self.faults = FaultSwitch(loop, service)
         self.requests = Requests(loop, service)
@@ -165,6 +166,15 @@ class Emulator:
         self.providers: Mapping[str, Mapping[str, str]] = {
             name: {"endpoint": self.endpoints[name], **given} for name, given in self.credentials.items()
         }
+
+    def settle(self) -> None:
+        """Return when nothing is under way behind the answers: all boots, stops and deletions have ended."""
+
+        async def settled() -> None:
+            for api in self._service.apis.values():
+                await api.settled()
+
+        self._loop.wait(settled)
 
 
 @contextmanager

@@ -126,3 +126,9 @@ def eventually(read: Callable[[], bool], seconds: float) -> bool:
             pass
         time.sleep(0.2)
     return False
+
+
+def clear_faults() -> None:
+    """Mends every emulated cloud, if the lab is up."""
+    if lifecycle.answering():
+        ask("/faults", "DELETE")

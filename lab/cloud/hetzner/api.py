@@ -131,6 +131,10 @@ class HetznerApi:
         """Follow the machines after a start."""
         await self._servers.restore()
 
+    async def settled(self) -> None:
+        """Return when nothing is under way."""
+        await self._servers.jobs.settled()
+
     async def close(self) -> None:
         """Stop background work and close the store."""
         await self._servers.close()

@@ -31,7 +31,7 @@ class Servers:
         self._machines = machines
         self._faults = faults
         self._views = views
-        self._jobs = Jobs("hetzner server", self._failed)
+        self.jobs = Jobs("hetzner server", self._failed)
 
     def get(self, number: object) -> JsonObject:
         """Give a server's row, or raise not_found."""
@@ -246,7 +246,7 @@ class Servers:
         changing = {**row, "status": status, "doing": [action["id"]]}
         self._store.write([("server", str(row["id"]), changing), actions.put(action)])
         number = str(row["id"])
-        self._jobs.start(
+        self.jobs.start(
             number, self._stopped(number) if goal == "off" else self._restarted(number, row["status"] == "running")
         )
         return action
@@ -264,7 +264,7 @@ class Servers:
         left = [actions.ended(known, _ABORTED) for known in self._doing(row)]
         gone = {**row, "status": "deleting", "doing": [action["id"]]}
         self._store.write([("server", number, gone), *[actions.put(known) for known in (*left, action)]])
-        self._jobs.start(number, self._destroyed(number))
+        self.jobs.start(number, self._destroyed(number))
         return action
 
     def _doing(self, row: JsonObject) -> list[JsonObject]:
@@ -291,7 +291,7 @@ class Servers:
 
     def _begin_boot(self, row: JsonObject) -> None:
         number = str(row["id"])
-        self._jobs.start(number, self._booted(number) if row["start"] else self._installed(number))
+        self.jobs.start(number, self._booted(number) if row["start"] else self._installed(number))
 
     async def _installed(self, number: str) -> None:
         self._finish(number, "off")
@@ -330,8 +330,8 @@ class Servers:
         freed = [("volume", str(volume["id"]), {**volume, "server": None}) for volume in volumes if volume]
         gone = [("primary_ip", str(ip["id"])) for ip in addresses if ip and ip["auto_delete"]]
         ended = [actions.put(actions.ended(action)) for action in self._doing(row)]
-        self._store.write([*kept, *freed, *ended], [("server", number), ("user_data", number), *gone])
         self._machines.release(number)
+        self._store.write([*kept, *freed, *ended], [("server", number), ("user_data", number), *gone])
         self._views.forget(number)
 
     def machine(self, row: JsonObject) -> MachineSpec:
@@ -354,9 +354,9 @@ class Servers:
         for number, row in list(self._store.rows("server").items()):
             running = self._machines.running(number)
             if row["status"] == "deleting":
-                self._jobs.start(number, self._destroyed(number))
+                self.jobs.start(number, self._destroyed(number))
             elif row["status"] == "stopping":
-                self._jobs.start(number, self._stopped(number))
+                self.jobs.start(number, self._stopped(number))
             elif row["status"] in _CHANGING and not running:
                 self._begin_boot({**row, "start": row["start"] or row["status"] == "starting"})
             elif row["status"] in _CHANGING:
@@ -366,7 +366,7 @@ class Servers:
 
     async def close(self) -> None:
         """Stop the jobs; they go on after the next start."""
-        await self._jobs.close()
+        await self.jobs.close()
 
 
 _ABORTED: JsonObject = {"code": "action_failed", "message": "the server was deleted"}

@@ -190,6 +190,10 @@ class ScalewayApi:
         """Follow the machines after a start."""
         await self._servers.restore()
 
+    async def settled(self) -> None:
+        """Return when nothing is under way."""
+        await self._servers.jobs.settled()
+
     async def close(self) -> None:
         """Stop background work and close the store."""
         await self._servers.close()

@@ -29,7 +29,7 @@ class Servers:
         self._faults = faults
         self._views = views
         self._settings = settings
-        self._jobs = Jobs("scaleway server", self._failed)
+        self.jobs = Jobs("scaleway server", self._failed)
 
     def get(self, zone: str, number: str) -> JsonObject:
         """Give a server's row, or raise unknown_resource."""
@@ -230,7 +230,7 @@ class Servers:
             "_in_place": command == "stop_in_place",
         }
         self._store.write([("server", number, changing), ("task", task["id"], task)])
-        self._jobs.start(number, self._job(command, number))
+        self.jobs.start(number, self._job(command, number))
         return task
 
     def _task(self, row: JsonObject, command: str) -> JsonObject:
@@ -260,8 +260,9 @@ class Servers:
             raise refused("instance should be powered off")
         if row["protected"]:
             raise precondition("server is protected, remove the protection first")
+        self._store.write([("leaving", number, {"zone": zone})])
         self._remove(row, False)
-        self._jobs.start(number, self._machines.destroy(number))
+        self.jobs.start(number, self._left(number))
 
     # ---- what happens behind the answers
 
@@ -309,8 +310,15 @@ class Servers:
         await self._machines.power_off(number)
         self._finish(number, "stopped in place" if row.get("_in_place") else "stopped")
 
+    async def _left(self, number: str) -> None:
+        """End the machine of a server that the API has forgotten already."""
+        await self._machines.destroy(number)
+        self._machines.release(number)
+        self._store.write((), [("leaving", number)])
+
     async def _terminated(self, number: str) -> None:
         await self._machines.destroy(number)
+        self._machines.release(number)
         self._remove(self._store.rows("server")[number], True)
 
     def _remove(self, row: JsonObject, with_local_volumes: bool) -> None:
@@ -334,8 +342,6 @@ class Servers:
                 *[("ipam_ip", number) for number in private],
             ],
         )
-        if not row["_ips"]:
-            self._machines.release(row["id"])
         self._views.forget(row["id"])
 
     def machine(self, row: JsonObject) -> MachineSpec:
@@ -355,22 +361,24 @@ class Servers:
 
     async def restore(self) -> None:
         """After a start: running servers follow their machines; what was under way goes on."""
+        for number in list(self._store.rows("leaving")):
+            self.jobs.start(number, self._left(number))
         for number, row in list(self._store.rows("server").items()):
             running = self._machines.running(number)
             if row["_terminating"]:
-                self._jobs.start(number, self._terminated(number))
+                self.jobs.start(number, self._terminated(number))
             elif row["state"] == "stopping":
-                self._jobs.start(number, self._stopped(number))
+                self.jobs.start(number, self._stopped(number))
             elif row["state"] == "starting" and running:
                 self._finish(number, "running")
             elif row["state"] == "starting":
-                self._jobs.start(number, self._booted(number, False))
+                self.jobs.start(number, self._booted(number, False))
             elif row["state"] == "running" and not running:
                 self._finish(number, "stopped")
 
     async def close(self) -> None:
         """Stop the jobs; they go on after the next start."""
-        await self._jobs.close()
+        await self.jobs.close()
 
 
 _TASKS = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from lab.control_plane.addons import manifests
 
 
 @pytest.fixture
-def objects() -> dict[tuple[str, str], dict[str, Any]]:
+def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], dict[str, Any]]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # where a lab with simulated machines would leave its mark
     found = manifests("198.18.128.10", "fleet.test")
     return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
@@ -28,8 +30,9 @@ def test_cluster_dns_has_the_address_that_kubelets_give_to_pods(objects: dict[tu
 def test_the_zones_are_the_cluster_the_lab_and_nothing_outside(objects: dict[tuple[str, str], dict[str, Any]]) -> None:
     corefile = objects["ConfigMap", "coredns"]["data"]["Corefile"]
     zones = [line for line in corefile.splitlines() if line.endswith("{") and not line.startswith(" ")]
-    assert zones == ["fleet.test in-addr.arpa ip6.arpa {", "lab.internal {", ". {"]
-    assert "198.18.0.1 git.lab.internal registry.lab.internal releases.lab.internal" in corefile
+    names = "git.lab.internal registry.lab.internal releases.lab.internal"
+    assert zones == ["fleet.test in-addr.arpa ip6.arpa {", f"{names} {{", ". {"]
+    assert f"198.18.0.1 {names}" in corefile
     assert "forward" not in corefile
     assert "$" not in corefile
 

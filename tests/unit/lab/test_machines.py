@@ -90,7 +90,7 @@ def test_a_unit_gets_the_arguments_of_its_environment_file(units: Path) -> None:
 
 
 def test_an_unknown_unit_is_named(units: Path) -> None:
-    with pytest.raises(services.UnknownUnit, match="nothing.service"):
+    with pytest.raises(services.UnknownUnit, match=r"nothing\.service"):
         services.Services().start("nothing")
 
 
