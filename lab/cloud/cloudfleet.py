@@ -155,7 +155,7 @@ class CloudfleetApi:
             "updated_at": now,
         }
         self._store.write([("cluster", number, row)])
-        self._jobs.start(number, self._deploy(number))
+        self._jobs.start(number, self._deploy)
         return answer(number, 201)
 
     async def _replace(self, request: web.Request) -> web.Response:
@@ -171,13 +171,13 @@ class CloudfleetApi:
             "updated_at": timestamp(),
         }
         self._store.write([("cluster", row["id"], changed)])
-        self._jobs.start(row["id"], self._updated(row["id"]))
+        self._jobs.start(row["id"], self._updated)
         return answer(_public(changed))
 
     async def _delete(self, request: web.Request) -> web.Response:
         row = self._row(request)
         self._store.write([("leaving", row["id"], {"name": row["name"]})], [("cluster", row["id"])])
-        self._jobs.start(row["id"], self._destroy(row["id"]))
+        self._jobs.start(row["id"], self._destroy)
         return web.Response(status=204)
 
     async def _kubeconfig(self, request: web.Request) -> web.Response:
@@ -226,10 +226,10 @@ class CloudfleetApi:
     async def restore(self) -> None:
         """Go on with what was under way."""
         for number in list(self._store.rows("leaving")):
-            self._jobs.start(number, self._destroy(number))
+            self._jobs.start(number, self._destroy)
         for number, row in list(self._store.rows("cluster").items()):
             if row["status"] == "creating":
-                self._jobs.start(number, self._deploy(number))
+                self._jobs.start(number, self._deploy)
             elif row["status"] == "updating":
                 self._mark(number, status="deployed")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 _LOG = logging.getLogger(__name__)
 
-Job = Coroutine[Any, Any, None]
+Work = Callable[[str], Coroutine[Any, Any, None]]
+"""What a job does; it is given the id of its object."""
 
 
 class Jobs:
@@ -20,10 +21,11 @@ class Jobs:
         self._failed = failed
         self._last: dict[str, asyncio.Task[None]] = {}
         self._all: set[asyncio.Task[None]] = set()
+        self._closing = False
 
-    def start(self, number: str, job: Job) -> None:
+    def start(self, number: str, work: Work) -> None:
         """Run a job after the one of the same object that still runs, if any."""
-        task = asyncio.get_running_loop().create_task(_after(self._last.get(number), job))
+        task = asyncio.get_running_loop().create_task(_after(self._last.get(number), work, number))
         self._last[number] = task
         self._all.add(task)
         task.add_done_callback(lambda done: self._ended(number, done))
@@ -33,7 +35,7 @@ class Jobs:
         if self._last.get(number) is task:
             del self._last[number]
         problem = None if task.cancelled() else task.exception()
-        if problem is not None:
+        if problem is not None and not self._closing:
             _LOG.error("Work on %s %s failed", self._what, number, exc_info=problem)
             self._failed(number, problem)
 
@@ -44,6 +46,7 @@ class Jobs:
 
     async def close(self) -> None:
         """Stop all jobs; whoever owns them starts them again after the next start of the process."""
+        self._closing = True
         running = list(self._all)
         for task in running:
             task.cancel()
@@ -51,10 +54,7 @@ class Jobs:
             await asyncio.wait(running)
 
 
-async def _after(earlier: asyncio.Task[None] | None, job: Job) -> None:
-    try:
-        if earlier is not None:
-            await asyncio.wait([earlier])
-        await job
-    finally:
-        job.close()
+async def _after(earlier: asyncio.Task[None] | None, work: Work, number: str) -> None:
+    if earlier is not None:
+        await asyncio.wait([earlier])
+    await work(number)

@@ -23,19 +23,18 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port, known once started."""
+        """The port, known once it is taken."""
         assert self._place is not None
         return int(self._place.getsockname()[1])
 
-    async def start(self) -> None:
-        """Take the port and listen."""
+    async def take(self) -> None:
+        """Take the port without listening; raise OSError if another process has it."""
         await self._runner.setup()
         # A bound socket that never listens keeps the port ours while the API refuses connections.
         self._place = _bound(self._wanted)
-        await self.open()
 
     async def open(self) -> None:
-        """Listen; no effect if it does."""
+        """Listen on the port that was taken; no effect if it does."""
         if self._server is None:
             assert self._runner.server is not None
             loop = asyncio.get_running_loop()

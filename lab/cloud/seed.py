@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from lab.cloud.hetzner import catalog as hetzner
-from lab.cloud.hetzner.servers import primary_ip
+from lab.cloud.hetzner.orders import primary_ip
 from lab.cloud.hetzner.views import ipv6_network
 from lab.cloud.memory import MemoryMachines
 from lab.cloud.ports import Machines

@@ -56,6 +56,8 @@ class CloudService:
         self._down: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -68,19 +70,18 @@ class CloudService:
         return self._stores[cloud]
 
     async def start(self) -> None:
-        """Restore, then listen. Faults end with the process that had them: networks come back."""
+        """Take the ports, restore, then listen. Faults end with the process that had them: networks come back."""
+        for name, listener in self._listeners.items():
+            try:
+                await listener.take()
+            except OSError as problem:
+                await self.stop()
+                raise LabError(f"The emulated {name} API cannot use its port: {problem}; free it.") from problem
         for name, api in self.apis.items():
             await self._link(name, True)
             await api.restore()
-        started: list[Listener] = []
-        for name, listener in self._listeners.items():
-            try:
-                await listener.start()
-            except OSError as problem:
-                for other in started:
-                    await other.stop()
-                raise LabError(f"The emulated {name} API cannot listen on its port: {problem}; free it.") from problem
-            started.append(listener)
+        for listener in self._listeners.values():
+            await listener.open()
 
     async def stop(self) -> None:
         """Stop listening and working."""
@@ -113,9 +114,7 @@ class CloudService:
 
     async def outages_over(self) -> None:
         """Return when no outage holds any more: right away, or after the last timed one."""
-        while self._down:
-            async with self._turned:
-                await self._turned.wait_for(lambda: not self._down)
+        await self._calm.wait()
 
     async def _settle(self) -> None:
         """Bring listeners and networks in line with the outages, now and when the next one ends."""
@@ -129,6 +128,7 @@ class CloudService:
                 await self._link(name, True)
                 await self._listeners[name].open()
                 self._down.discard(name)
+            (self._calm.clear if self._down else self._calm.set)()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lab.cloud.wire import JsonObject
+from lab.errors import LabError
 
 _ID_BLOCK = 1000
 
@@ -23,16 +24,14 @@ class Store:
     """Rows by kind and id. Ids handed out by `allocate` are never given twice, not even after a restart."""
 
     def __init__(self, path: Path | None, first_id: int = 1) -> None:
-        """Open or create the file; None keeps everything in memory."""
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS rows (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID"
-        )
-        self._database.execute("CREATE TABLE IF NOT EXISTS high_water (id INTEGER)")
+        """Open or create the file; None keeps everything in memory. Raise LabError if that cannot be."""
+        try:
+            self._database = _opened(path)
+        except (OSError, sqlite3.Error) as problem:
+            raise LabError(
+                f"The state of the emulated clouds in {path} cannot be used: {problem}; "
+                "make the folder writable, or remove the file and with it all emulated servers."
+            ) from problem
         self._rows: dict[str, dict[str, JsonObject]] = {}
         self._order = 0
         self._load()
@@ -113,3 +112,17 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # user data holds join tokens
+    database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=NORMAL")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS rows (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID"
+    )
+    database.execute("CREATE TABLE IF NOT EXISTS high_water (id INTEGER)")
+    return database

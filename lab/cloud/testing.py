@@ -176,6 +176,10 @@ class Emulator:
 
         self._loop.wait(settled)
 
+    def outages_over(self) -> None:
+        """Return when the last timed outage has ended."""
+        self._loop.wait(self._service.outages_over)
+
 
 @contextmanager
 def emulator(

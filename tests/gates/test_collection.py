@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.playbook.task import Task
 
 from tests.gates.project import ROOT, files, run
 
 COLLECTION = "sovereign.fleet"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")
-TASK_KEYWORDS = {"name", "register", "no_log", "when", "loop", "delegate_to", "until", "retries", "delay", "vars"}
+TASK_KEYWORDS = set(Task.fattributes)
 SHIPPED = {
     "CHANGELOG.rst",
     "FILES.json",

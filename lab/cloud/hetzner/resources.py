@@ -9,7 +9,7 @@ import hashlib
 from lab.cloud.hetzner import actions, catalog, labels
 from lab.cloud.hetzner.answers import failure, invalid, missing
 from lab.cloud.hetzner.networks import parsed_range, subnet
-from lab.cloud.hetzner.servers import primary_ip
+from lab.cloud.hetzner.orders import primary_ip
 from lab.cloud.store import Store
 from lab.cloud.wire import JsonObject, timestamp
 

@@ -1,25 +1,20 @@
-"""Servers: validated creation, power, deletion, and how their states follow the machines behind them."""
+"""Servers: creation, power, deletion, and how their states follow the machines behind them."""
 
 from __future__ import annotations
 
-import re
 import secrets
 
 from lab.cloud.faults import Faults
 from lab.cloud.hetzner import actions, catalog, labels
-from lab.cloud.hetzner.answers import failure, invalid, missing
+from lab.cloud.hetzner.answers import failure, missing
 from lab.cloud.hetzner.networks import attachment
-from lab.cloud.hetzner.views import Views, ipv6_network
+from lab.cloud.hetzner.orders import Orders
+from lab.cloud.hetzner.views import Views
 from lab.cloud.jobs import Jobs
 from lab.cloud.ports import Machines, MachineSpec
-from lab.cloud.store import Put, Store
-from lab.cloud.wire import JsonObject, timestamp
+from lab.cloud.store import Store
+from lab.cloud.wire import JsonObject
 
-_HOSTNAME = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-)
-_USER_DATA_LIMIT = 32 * 1024
-_GROUP_LIMIT = 10
 _CHANGING = ("initializing", "starting", "stopping", "deleting")
 
 
@@ -31,6 +26,7 @@ class Servers:
         self._machines = machines
         self._faults = faults
         self._views = views
+        self._orders = Orders(store, machines, faults)
         self.jobs = Jobs("hetzner server", self._failed)
 
     def get(self, number: object) -> JsonObject:
@@ -40,45 +36,15 @@ class Servers:
             raise missing("server", number)
         return row
 
-    # ---- creation
-
     def create(self, body: JsonObject) -> JsonObject:
         """Create a server from the body of POST /servers and give the body of the answer."""
-        server_type, location, image = self._offer(body)
-        name = self._free_name(body.get("name"))
-        given = labels.checked(body.get("labels"))
-        user_data = body.get("user_data") or ""
-        if not isinstance(user_data, str) or len(user_data.encode()) > _USER_DATA_LIMIT:
-            raise invalid("user_data", "must be text of at most 32 KiB")
-        references = self._references(body, location["name"])
-        self._refuse_by_fault(server_type["name"], location["name"])
-        number = self._store.allocate()
-        address = self._machines.reserve(catalog.NAME, str(number))
-        row: JsonObject = {
-            "id": number,
-            "name": name,
-            "status": "initializing",
-            "created": timestamp(),
-            "server_type": server_type["name"],
-            "location": location["name"],
-            "image": image["id"],
-            "labels": given,
-            "address": address,
-            "protection": {"delete": False, "rebuild": False},
-            "primary_disk_size": server_type["disk"],
-            "start": body.get("start_after_create", True) is not False,
-            "doing": [],
-            **references,
-        }
-        puts = self._addresses(row, body.get("public_net") or {})
+        row, puts = self._orders.rows(body)
+        number = row["id"]
         first = actions.begun(self._store, "create_server", ("server", number))
         following = [actions.begun(self._store, "start_server", ("server", number))] if row["start"] else []
         row["doing"] = [action["id"] for action in (first, *following)]
-        puts += [actions.put(action) for action in (first, *following)]
-        puts += self._claim_volumes(row)
-        if user_data:
-            puts.append(("user_data", str(number), {"text": user_data}))
-        self._store.write([("server", str(number), row), *puts])
+        begun = [actions.put(action) for action in (first, *following)]
+        self._store.write([("server", str(number), row), *puts, *begun])
         self._begin_boot(row)
         return {
             "server": self._views.server(row),
@@ -87,106 +53,11 @@ class Servers:
             "root_password": None if body.get("ssh_keys") else secrets.token_urlsafe(12),
         }
 
-    def _offer(self, body: JsonObject) -> tuple[JsonObject, JsonObject, JsonObject]:
-        for field in ("name", "server_type", "image"):
-            if not body.get(field):
-                raise invalid(field, "Missing data for required field.")
-        server_type = catalog.find(catalog.SERVER_TYPES, body["server_type"])
-        if server_type is None:
-            raise failure("invalid_input", f"server type {body['server_type']} not found")
-        wanted = body.get("location") or server_type["locations"][0]["name"]
-        location = catalog.find(catalog.LOCATIONS, wanted)
-        if location is None:
-            raise failure("invalid_input", f"location {wanted} not found")
-        sold = next((place for place in server_type["locations"] if place["name"] == location["name"]), None)
-        if sold is None:
-            raise failure("invalid_input", "unsupported location for server type")
-        if sold["deprecation"]:
-            raise failure("invalid_input", "server type is deprecated")
-        image = catalog.image_for(body["image"], server_type["architecture"])
-        if image is None:
-            raise failure("invalid_input", f"image {body['image']} not found")
-        if image["architecture"] != server_type["architecture"]:
-            raise failure("invalid_input", "image is not compatible with the architecture of the server type")
-        return server_type, location, image
-
-    def _free_name(self, name: object, itself: int = 0) -> str:
-        if not isinstance(name, str) or not _HOSTNAME.fullmatch(name) or len(name) > 253:
-            raise invalid("name", "must be a valid hostname as per RFC 1123")
-        if any(row["name"] == name and row["id"] != itself for row in self._store.rows("server").values()):
-            raise failure("uniqueness_error", "server name is already used", {"fields": [{"name": "name"}]})
-        return name
-
-    def _references(self, body: JsonObject, location: str) -> JsonObject:
-        for key in body.get("ssh_keys") or []:
-            if not any(str(key) in (row["name"], str(row["id"])) for row in self._store.rows("ssh_key").values()):
-                raise failure("invalid_input", f"SSH key {key} not found")
-        firewalls = [entry.get("firewall") for entry in body.get("firewalls") or []]
-        for kind, wanted in (("firewall", firewalls), ("volume", body.get("volumes") or [])):
-            for number in wanted:
-                if self._store.get(kind, number) is None:
-                    raise missing(kind, number)
-        for number in body.get("volumes") or []:
-            volume = self._store.get("volume", number)
-            if volume and (volume["location"] != location or volume["server"] is not None):
-                raise failure("invalid_input", "volume is attached already or in another location")
-        private: list[JsonObject] = []
-        for number in body.get("networks") or []:
-            private.append(attachment(self._store, number, None))
-        group = body.get("placement_group")
-        if group is not None:
-            self._check_group(group)
-        return {
-            "firewalls": firewalls,
-            "volumes": list(body.get("volumes") or []),
-            "private_net": private,
-            "placement_group": group,
-        }
-
-    def _check_group(self, number: int) -> None:
-        if self._store.get("placement_group", number) is None:
-            raise missing("placement group", number)
-        members = sum(1 for row in self._store.rows("server").values() if row["placement_group"] == number)
-        if members >= _GROUP_LIMIT:
-            raise failure("resource_limit_exceeded", "placement group is full")
-
-    def _refuse_by_fault(self, server_type: str, location: str) -> None:
-        if self._faults.on_server(catalog.NAME, "quota", server_type, location):
-            raise failure("resource_limit_exceeded", "server limit reached", {"limits": [{"name": "server_limit"}]})
-        if self._faults.on_server(catalog.NAME, "retired-type", server_type, location):
-            raise failure("invalid_input", "server type is deprecated")
-        if self._faults.on_server(catalog.NAME, "capacity", server_type, location):
-            raise failure("resource_unavailable", "error during placement")
-
-    def _addresses(self, row: JsonObject, wanted: JsonObject) -> list[Put]:
-        puts: list[Put] = []
-        for family, address in (("ipv4", row["address"]), ("ipv6", ipv6_network(row["id"]))):
-            row[family] = None
-            if wanted.get(f"enable_{family}", True) is False:
-                continue
-            chosen = wanted.get(family)
-            if chosen is not None:
-                kept = self._store.get("primary_ip", chosen)
-                if kept is None:
-                    raise missing("primary ip", chosen)
-                ip = {**kept, "assignee_id": row["id"]}
-            else:
-                ip = primary_ip(self._store.allocate(), family, address, row["location"], row["id"])
-            row[family] = {"id": ip["id"], "ip": ip["ip"]}
-            puts.append(("primary_ip", str(ip["id"]), ip))
-        return puts
-
-    def _claim_volumes(self, row: JsonObject) -> list[Put]:
-        claimed = [self._store.get("volume", number) for number in row["volumes"]]
-        return [("volume", str(volume["id"]), {**volume, "server": row["id"]}) for volume in claimed if volume]
-
-    # ---- change
-
     def update(self, number: str, body: JsonObject) -> JsonObject:
         """Rename or relabel a server."""
         row = dict(self.get(number))
         if "name" in body:
-            row["name"] = self._free_name(body["name"], row["id"])
+            row["name"] = self._orders.free_name(body["name"], row["id"])
         if "labels" in body:
             row["labels"] = labels.checked(body["labels"])
         self._store.write([("server", number, row)])
@@ -232,7 +103,7 @@ class Servers:
             return {**row, "placement_group": None}
         if row["status"] != "off":
             raise failure("invalid_input", "server must be stopped")
-        self._check_group(body.get("placement_group") or 0)
+        self._orders.check_group(body.get("placement_group") or 0)
         return {**row, "placement_group": body["placement_group"]}
 
     def _power(self, row: JsonObject, command: str) -> JsonObject:
@@ -246,9 +117,8 @@ class Servers:
         changing = {**row, "status": status, "doing": [action["id"]]}
         self._store.write([("server", str(row["id"]), changing), actions.put(action)])
         number = str(row["id"])
-        self.jobs.start(
-            number, self._stopped(number) if goal == "off" else self._restarted(number, row["status"] == "running")
-        )
+        boot = self._restarted if row["status"] == "running" else self._booted
+        self.jobs.start(number, self._stopped if goal == "off" else boot)
         return action
 
     # ---- deletion
@@ -264,7 +134,7 @@ class Servers:
         left = [actions.ended(known, _ABORTED) for known in self._doing(row)]
         gone = {**row, "status": "deleting", "doing": [action["id"]]}
         self._store.write([("server", number, gone), *[actions.put(known) for known in (*left, action)]])
-        self.jobs.start(number, self._destroyed(number))
+        self.jobs.start(number, self._destroyed)
         return action
 
     def _doing(self, row: JsonObject) -> list[JsonObject]:
@@ -291,7 +161,7 @@ class Servers:
 
     def _begin_boot(self, row: JsonObject) -> None:
         number = str(row["id"])
-        self.jobs.start(number, self._booted(number) if row["start"] else self._installed(number))
+        self.jobs.start(number, self._booted if row["start"] else self._installed)
 
     async def _installed(self, number: str) -> None:
         self._finish(number, "off")
@@ -308,9 +178,8 @@ class Servers:
         await self._machines.boot(self.machine(row))
         self._finish(number, "running")
 
-    async def _restarted(self, number: str, was_running: bool) -> None:
-        if was_running:
-            await self._machines.power_off(number)
+    async def _restarted(self, number: str) -> None:
+        await self._machines.power_off(number)
         await self._booted(number)
 
     async def _stopped(self, number: str) -> None:
@@ -354,9 +223,9 @@ class Servers:
         for number, row in list(self._store.rows("server").items()):
             running = self._machines.running(number)
             if row["status"] == "deleting":
-                self.jobs.start(number, self._destroyed(number))
+                self.jobs.start(number, self._destroyed)
             elif row["status"] == "stopping":
-                self.jobs.start(number, self._stopped(number))
+                self.jobs.start(number, self._stopped)
             elif row["status"] in _CHANGING and not running:
                 self._begin_boot({**row, "start": row["start"] or row["status"] == "starting"})
             elif row["status"] in _CHANGING:
@@ -377,20 +246,3 @@ _POWER = {
     "reboot": ("reboot_server", "running"),
     "reset": ("reset_server", "running"),
 }
-
-
-def primary_ip(number: int, family: str, address: str, location: str, server: int | None) -> JsonObject:
-    """A primary IP that lives and dies with its server."""
-    return {
-        "id": number,
-        "name": f"primary_ip-{number}",
-        "ip": address,
-        "type": family,
-        "location": location,
-        "assignee_id": server,
-        "assignee_type": "server",
-        "auto_delete": True,
-        "created": timestamp(),
-        "labels": {},
-        "protection": {"delete": False},
-    }

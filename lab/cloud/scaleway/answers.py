@@ -101,21 +101,22 @@ async def body_of(request: web.Request) -> JsonObject:
     return body
 
 
-def _page(request: web.Request, size_name: str) -> tuple[int, int]:
+def page_of(request: web.Request, size_name: str, limit: int = _MAX_PER_PAGE) -> tuple[int, int]:
+    """Read the page and its size, which the two families of APIs name differently."""
     numbers = []
     for name, default in (("page", 1), (size_name, 50)):
         text = request.query.get(name, str(default))
         if not text.isdigit() or int(text) < 1:
             raise invalid(name, "must be a number of one or more")
         numbers.append(int(text))
-    return numbers[0], min(numbers[1], _MAX_PER_PAGE)
+    return numbers[0], min(numbers[1], limit)
 
 
 def instance_page(
     request: web.Request, key: str, rows: Sequence[JsonObject], row_bytes: Callable[[JsonObject], bytes] = encode
 ) -> web.Response:
     """A page of Instances: per_page, X-Total-Count, and Link with relative addresses."""
-    page, per_page = _page(request, "per_page")
+    page, per_page = page_of(request, "per_page")
     last = max(1, math.ceil(len(rows) / per_page))
     part = rows[(page - 1) * per_page : page * per_page]
     headers = {"X-Total-Count": str(len(rows)), "Link": _links(request, page, per_page, last)}
@@ -137,5 +138,5 @@ def _links(request: web.Request, page: int, per_page: int, last: int) -> str:
 
 def regional_page(request: web.Request, key: str, rows: Sequence[JsonObject]) -> web.Response:
     """A page of the newer APIs: page_size, and total_count in the body."""
-    page, size = _page(request, "page_size")
+    page, size = page_of(request, "page_size")
     return answer({key: rows[(page - 1) * size : page * size], "total_count": len(rows)})

@@ -5,18 +5,17 @@ from __future__ import annotations
 import uuid
 
 from lab.cloud.faults import Faults
-from lab.cloud.jobs import Job, Jobs
+from lab.cloud.jobs import Jobs
 from lab.cloud.ports import Machines, MachineSpec
 from lab.cloud.scaleway import catalog
-from lab.cloud.scaleway.answers import denied, invalid, precondition, refused, transient, unknown
-from lab.cloud.scaleway.resources import default_security_group
+from lab.cloud.scaleway.answers import invalid, precondition, refused, transient, unknown
+from lab.cloud.scaleway.orders import Orders
 from lab.cloud.scaleway.views import Views
 from lab.cloud.settings import CloudSettings
 from lab.cloud.store import Put, Store
-from lab.cloud.wire import ApiFailure, JsonObject, timestamp
+from lab.cloud.wire import JsonObject, timestamp
 
 _GIB = 1024**3
-_ROOT_SIZE = 10_000_000_000
 _CHANGING = ("starting", "stopping")
 
 
@@ -28,7 +27,7 @@ class Servers:
         self._machines = machines
         self._faults = faults
         self._views = views
-        self._settings = settings
+        self.orders = Orders(store, machines, faults, settings)
         self.jobs = Jobs("scaleway server", self._failed)
 
     def get(self, zone: str, number: str) -> JsonObject:
@@ -38,138 +37,11 @@ class Servers:
             raise unknown(number)
         return row
 
-    # ---- creation and change
-
     def create(self, zone: str, body: JsonObject) -> JsonObject:
         """Create a stopped server from the body of POST servers."""
-        server_type = body.get("commercial_type")
-        if server_type not in catalog.SERVER_TYPES:
-            raise invalid("commercial_type", f"{server_type} is not a valid commercial type in this zone")
-        if body.get("project", self._settings.scaleway_project_id) != self._settings.scaleway_project_id:
-            raise denied("write", "instance")
-        if not isinstance(body.get("tags") or [], list) or not all(
-            isinstance(tag, str) for tag in body.get("tags") or []
-        ):
-            raise invalid("tags", "must be a list of strings")
-        image = self._image(zone, body.get("image"), server_type)
-        self._refuse_by_fault(server_type, zone)
-        number = str(uuid.uuid4())
-        name = body.get("name") or f"srv-{number[:8]}"
-        volumes = self._volumes(zone, number, name, server_type, image, body.get("volumes") or {})
-        addresses = self._flexible(number, zone, body)
-        group = body.get("security_group")
-        now = timestamp()
-        row: JsonObject = {
-            "id": number,
-            "name": name,
-            "tags": list(body.get("tags") or []),
-            "commercial_type": server_type,
-            "arch": catalog.SERVER_TYPES[server_type]["arch"],
-            "zone": zone,
-            "state": "stopped",
-            "state_detail": "",
-            "creation_date": now,
-            "modification_date": now,
-            "protected": bool(body.get("protected")),
-            "dynamic_ip_required": body.get("dynamic_ip_required", True) is not False,
-            "volumes": {place: volume["id"] for place, volume in volumes.items()},
-            "security_group": group or default_security_group(zone),
-            "placement_group": body.get("placement_group"),
-            "_image": image,
-            "_ips": [ip["id"] for ip in addresses],
-            "_address": addresses[0]["address"] if addresses else self._machines.reserve(catalog.NAME, number),
-            "_task": "",
-            "_terminating": False,
-        }
-        self._check_groups(group, row["placement_group"])
-        puts: list[Put] = [("server", number, row)]
-        puts += [("volume", volume["id"], volume) for volume in volumes.values()]
-        puts += [("ip", ip["id"], ip) for ip in addresses]
-        self._store.write(puts)
-        return row
-
-    def _image(self, zone: str, wanted: object, server_type: str) -> JsonObject | None:
-        if not wanted:
-            return None
-        image = catalog.find_image(zone, wanted, server_type)
-        if image is None:
-            raise invalid("image", f"image {wanted} not found")
-        if server_type not in image["compatible_commercial_types"]:
-            raise invalid("image", f"image {wanted} is not compatible with {server_type}")
-        return image
-
-    def _refuse_by_fault(self, server_type: str, zone: str) -> None:
-        if self._faults.on_server(catalog.NAME, "quota", server_type, zone):
-            resource = f"compute_instances_type_{server_type.lower().replace('-', '_')}_available"
-            raise refused("Quota exceeded for this resource.", 403, resource=resource)
-        if self._faults.on_server(catalog.NAME, "retired-type", server_type, zone):
-            raise invalid("commercial_type", f"{server_type} is not available anymore")
-        if self._faults.on_server(catalog.NAME, "capacity", server_type, zone):
-            body = {"type": "out_of_stock", "message": "resource is out of stock", "resource": "commercial_type"}
-            raise ApiFailure(503, body)
-
-    def _volumes(
-        self, zone: str, server: str, name: str, server_type: str, image: JsonObject | None, wanted: JsonObject
-    ) -> dict[str, JsonObject]:
-        local = catalog.SERVER_TYPES[server_type]["local"]
-        if not wanted and image:
-            kind = "l_ssd" if image["type"] == "instance_local" else "sbs_volume"
-            wanted = {"0": {"volume_type": kind, "size": local if kind == "l_ssd" else _ROOT_SIZE}}
-        volumes: dict[str, JsonObject] = {}
-        for place, given in wanted.items():
-            if given.get("id"):
-                kept = self._store.get("volume", given["id"])
-                if kept is None or kept["zone"] != zone:
-                    raise unknown(given["id"], "Volume")
-                if kept["_server"]:
-                    raise refused("volume is already attached to a server")
-                volumes[place] = {**kept, "_server": server}
-                continue
-            kind = given.get("volume_type") or ("l_ssd" if local else "sbs_volume")
-            volumes[place] = self.volume(zone, given.get("name") or f"{name}-{place}", given.get("size"), kind, server)
-        used = sum(volume["size"] for volume in volumes.values() if volume["volume_type"] == "l_ssd")
-        if used > local:
-            raise invalid("volumes", f"the total size of local volumes must be at most {local} bytes")
-        return volumes
-
-    def volume(self, zone: str, name: str, size: object, kind: str, server: str = "") -> JsonObject:
-        """A new volume; the caller writes it."""
-        if kind not in ("l_ssd", "sbs_volume", "b_ssd", "scratch"):
-            raise invalid("volume_type", f"{kind} is not a valid volume type")
-        now = timestamp()
-        return {
-            "id": str(uuid.uuid4()),
-            "name": name,
-            "size": int(str(size or _ROOT_SIZE)),
-            "volume_type": kind,
-            "organization": self._settings.scaleway_organization_id,
-            "project": self._settings.scaleway_project_id,
-            "export_uri": None,
-            "creation_date": now,
-            "modification_date": now,
-            "state": "available",
-            "tags": [],
-            "zone": zone,
-            "_server": server,
-        }
-
-    def _flexible(self, server: str, zone: str, body: JsonObject) -> list[JsonObject]:
-        wanted = list(body.get("public_ips") or ([body["public_ip"]] if body.get("public_ip") else []))
-        rows: list[JsonObject] = []
-        for number in wanted:
-            ip = self._store.get("ip", number)
-            if ip is None or ip["zone"] != zone:
-                raise unknown(number, "IP")
-            if ip["_server"]:
-                raise refused("ip is already attached to a server")
-            rows.append({**ip, "_server": server})
-        return rows
-
-    def _check_groups(self, security: str | None, placement: str | None) -> None:
-        if security and self._store.get("security_group", security) is None:
-            raise unknown(security, "Security group")
-        if placement and self._store.get("placement_group", placement) is None:
-            raise unknown(placement, "Placement group")
+        row, puts = self.orders.rows(zone, body)
+        self._store.write([("server", row["id"], row), *puts])
+        return self.get(zone, row["id"])
 
     def update(self, zone: str, number: str, body: JsonObject) -> JsonObject:
         """Change name, tags, protection or groups."""
@@ -180,8 +52,6 @@ class Servers:
         if body.get("security_group"):
             given = body["security_group"]
             row["security_group"] = given["id"] if isinstance(given, dict) else given
-        if isinstance(body.get("public_ips"), list):
-            row["_ips"] = [ip["id"] if isinstance(ip, dict) else ip for ip in body["public_ips"]]
         row["modification_date"] = timestamp()
         self._store.write([("server", number, row)])
         return row
@@ -230,13 +100,14 @@ class Servers:
             "_in_place": command == "stop_in_place",
         }
         self._store.write([("server", number, changing), ("task", task["id"], task)])
-        self.jobs.start(number, self._job(command, number))
+        jobs = {"poweron": self._booted, "reboot": self._rebooted, "terminate": self._terminated}
+        self.jobs.start(number, jobs.get(command, self._stopped))
         return task
 
     def _task(self, row: JsonObject, command: str) -> JsonObject:
         return {
             "id": str(uuid.uuid4()),
-            "description": f"server_{_TASKS[command]}",
+            "description": f"server_{command}",
             "status": "pending",
             "progress": 0,
             "href_from": f"/servers/{row['id']}/action",
@@ -245,11 +116,6 @@ class Servers:
             "terminated_at": None,
             "zone": row["zone"],
         }
-
-    def _job(self, command: str, number: str) -> Job:
-        if command in ("poweron", "reboot"):
-            return self._booted(number, command == "reboot")
-        return self._terminated(number) if command == "terminate" else self._stopped(number)
 
     def delete(self, zone: str, number: str) -> None:
         """Delete a stopped server; all its volumes and flexible IPs stay."""
@@ -262,7 +128,7 @@ class Servers:
             raise precondition("server is protected, remove the protection first")
         self._store.write([("leaving", number, {"zone": zone})])
         self._remove(row, False)
-        self.jobs.start(number, self._left(number))
+        self.jobs.start(number, self._left)
 
     # ---- what happens behind the answers
 
@@ -291,19 +157,21 @@ class Servers:
             return []
         return [("task", task["id"], {**task, "status": status, "progress": 100, "terminated_at": timestamp()})]
 
-    async def _booted(self, number: str, again: bool) -> None:
+    async def _booted(self, number: str) -> None:
         row = self._store.rows("server")[number]
         if row["_terminating"]:
             return
-        if again:
-            await self._machines.power_off(number)
-        elif self._faults.on_server(catalog.NAME, "boot-stall", row["commercial_type"], row["zone"]):
+        if self._faults.on_server(catalog.NAME, "boot-stall", row["commercial_type"], row["zone"]):
             return
-        elif self._faults.on_server(catalog.NAME, "boot-error", row["commercial_type"], row["zone"]):
+        if self._faults.on_server(catalog.NAME, "boot-error", row["commercial_type"], row["zone"]):
             self._finish(number, "stopped", "failure")
             return
         await self._machines.boot(self.machine(row))
         self._finish(number, "running")
+
+    async def _rebooted(self, number: str) -> None:
+        await self._machines.power_off(number)
+        await self._booted(number)
 
     async def _stopped(self, number: str) -> None:
         row = self._store.rows("server")[number]
@@ -362,29 +230,20 @@ class Servers:
     async def restore(self) -> None:
         """After a start: running servers follow their machines; what was under way goes on."""
         for number in list(self._store.rows("leaving")):
-            self.jobs.start(number, self._left(number))
+            self.jobs.start(number, self._left)
         for number, row in list(self._store.rows("server").items()):
             running = self._machines.running(number)
             if row["_terminating"]:
-                self.jobs.start(number, self._terminated(number))
+                self.jobs.start(number, self._terminated)
             elif row["state"] == "stopping":
-                self.jobs.start(number, self._stopped(number))
+                self.jobs.start(number, self._stopped)
             elif row["state"] == "starting" and running:
                 self._finish(number, "running")
             elif row["state"] == "starting":
-                self.jobs.start(number, self._booted(number, False))
+                self.jobs.start(number, self._booted)
             elif row["state"] == "running" and not running:
                 self._finish(number, "stopped")
 
     async def close(self) -> None:
         """Stop the jobs; they go on after the next start."""
         await self.jobs.close()
-
-
-_TASKS = {
-    "poweron": "poweron",
-    "poweroff": "poweroff",
-    "stop_in_place": "stop_in_place",
-    "reboot": "reboot",
-    "terminate": "terminate",
-}

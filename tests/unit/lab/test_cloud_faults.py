@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -352,7 +353,7 @@ def test_an_outage_refuses_connections_and_cuts_machines_off(cloud: Emulator) ->
 def test_a_timed_outage_ends_without_a_request(cloud: Emulator) -> None:
     cloud.faults.add("scaleway", "outage", seconds=0.05)
     assert refused(cloud, "scaleway")
-    cloud.wait_for_faults()
+    cloud.outages_over()
     assert not refused(cloud, "scaleway")
     assert isinstance(cloud.machines, MemoryMachines)
     assert cloud.machines.network_down == set()
@@ -418,8 +419,6 @@ def test_the_control_api_shows_requests_and_servers(cloud: Emulator) -> None:
 def test_concurrency_is_seen() -> None:
     with emulator(latency_ms=100) as cloud:
         one = side(cloud, "hetzner")
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(8) as pool:
             assert all(answered.ok for answered in pool.map(lambda _: get(one), range(8)))
         assert cloud.requests.peak("hetzner") == 8

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 from hcloud import APIException, Client
+from hcloud.actions import ActionFailedException
 from hcloud.firewalls import FirewallResource, FirewallRule
 from hcloud.images import Image
 from hcloud.locations import Location
@@ -19,6 +20,7 @@ from hcloud.servers.client import BoundServer
 from hcloud.servers.domain import ServerCreatePublicNetwork
 
 from lab.cloud.memory import MemoryMachines
+from lab.cloud.ports import MachineSpec
 from lab.cloud.testing import Emulator, emulator
 
 UBUNTU = Image(name="ubuntu-24.04")
@@ -229,8 +231,7 @@ def test_power_follows_the_machine(cloud: Emulator, client: Client) -> None:
     assert not cloud.machines.running(str(server.id))
     server.power_on().wait_until_finished()
     assert cloud.machines.running(str(server.id))
-    for action in (server.reboot(), ):
-        action.wait_until_finished()
+    server.reboot().wait_until_finished()
     server.reset().wait_until_finished()
     assert client.servers.get_by_id(server.id).status == "running"
     server.shutdown().wait_until_finished()
@@ -263,6 +264,53 @@ def test_a_busy_server_is_locked_but_can_be_deleted() -> None:
         other.server.delete().wait_until_finished()
         assert client.actions.get_by_id(other.action.id).status == "error"
         assert cloud.store.names() == ["node-1"]
+
+
+class BrokenMachines(MemoryMachines):
+    """Fails at what it is told to."""
+
+    broken = ""
+
+    async def boot(self, spec: MachineSpec) -> None:
+        if self.broken == "boot":
+            raise RuntimeError("no memory left")
+        await super().boot(spec)
+
+    async def destroy(self, machine_id: str) -> None:
+        if self.broken == "destroy":
+            raise RuntimeError("device busy")
+        await super().destroy(machine_id)
+
+
+def test_a_machine_that_fails_fails_the_action() -> None:
+    machines = BrokenMachines()
+    with emulator(machines=machines) as cloud:
+        client = client_of(cloud)
+        machines.broken = "boot"
+        made = order(client, "node-1")
+        cloud.settle()
+        with pytest.raises(ActionFailedException, match="no memory left"):
+            made.action.wait_until_finished()
+        assert client.servers.get_by_id(made.server.id).status == "off"
+        machines.broken = "destroy"
+        action = made.server.delete()
+        with pytest.raises(ActionFailedException, match="device busy"):
+            action.wait_until_finished()
+        assert cloud.store.names() == ["node-1"]
+        machines.broken = ""
+        made.server.delete().wait_until_finished()
+        assert cloud.store.names() == []
+
+
+def test_a_server_deleted_while_it_boots_leaves_no_machine() -> None:
+    with emulator(boot_seconds=0.05) as cloud:
+        client = client_of(cloud)
+        made = order(client, "node-1")
+        made.server.delete().wait_until_finished()
+        cloud.settle()
+        assert cloud.store.servers() == []
+        assert not cloud.machines.running(str(made.server.id))
+        assert refusal(client.servers.get_by_id, made.server.id).code == "not_found"
 
 
 def test_many_actions_are_read_in_one_request(cloud: Emulator, client: Client) -> None:
@@ -363,9 +411,7 @@ def test_primary_ips_are_listed_and_may_stay(cloud: Emulator, client: Client) ->
 
 
 def test_a_server_may_do_without_public_addresses(cloud: Emulator, client: Client) -> None:
-    server = bought(
-        cloud, client, "node-1", public_net=ServerCreatePublicNetwork(enable_ipv4=False, enable_ipv6=False)
-    )
+    server = bought(cloud, client, "node-1", public_net=ServerCreatePublicNetwork(enable_ipv4=False, enable_ipv6=False))
     assert (server.public_net.ipv4, server.public_net.ipv6) == (None, None)
     assert client.primary_ips.get_all() == []
 

@@ -20,6 +20,7 @@ from lab.cloud.memory import MemoryControlPlanes, MemoryMachines
 from lab.cloud.settings import CloudSettings
 from lab.cloud.store import Store
 from lab.cloud.testing import Emulator, emulator
+from lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,6 +79,18 @@ def test_a_write_is_all_or_nothing(tmp_path: Path) -> None:
     assert (store.rows("thing"), store.version) == ({}, version)
     store.close()
     assert Store(tmp_path / "a.sqlite").rows("thing") == {}
+
+
+def test_a_store_is_for_its_owner_only(tmp_path: Path) -> None:
+    Store(tmp_path / "new" / "a.sqlite").write([("user_data", "a", {"text": "token"})])
+    assert [oct(path.stat().st_mode & 0o777) for path in (tmp_path / "new").iterdir()] == ["0o600"] * 3
+    assert oct((tmp_path / "new").stat().st_mode & 0o777) == "0o700"
+
+
+def test_a_store_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite").write_bytes(b"this is no database, it is a text of some length" * 100)
+    with pytest.raises(LabError, match=r"a\.sqlite cannot be used"):
+        Store(tmp_path / "a.sqlite")
 
 
 # ---- restarts
@@ -174,6 +187,22 @@ def test_an_outage_ends_with_the_process(tmp_path: Path) -> None:
     with emulator(state=tmp_path, machines=machines) as cloud:
         assert hetzner(cloud).servers.get_all() == []
         assert machines.network_down == set()
+
+
+def test_two_processes_do_not_share_a_port_nor_touch_each_others_machines(tmp_path: Path) -> None:
+    machines = MemoryMachines()
+    with emulator(state=tmp_path, machines=machines) as cloud:
+        order(hetzner(cloud), "node-1")
+        cloud.settle()
+        port = int(cloud.endpoints["scaleway"].rpartition(":")[2])
+        other = MemoryMachines()
+        with (
+            pytest.raises(LabError, match="emulated scaleway API cannot use its port"),
+            emulator(state=tmp_path, machines=other, ports={"scaleway": port}),
+        ):
+            pass
+        assert states(cloud) == {"node-1": "running"}
+        assert scaleway(cloud, "GET", "").ok
 
 
 # ---- a real process

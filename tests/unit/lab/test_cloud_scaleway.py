@@ -19,7 +19,7 @@ from scaleway.vpc.v2 import VpcV2API
 from lab.cloud.memory import MemoryMachines
 from lab.cloud.testing import Emulator, emulator
 
-ZONES = "fr-par-1 fr-par-2 fr-par-3 nl-ams-1 nl-ams-2 nl-ams-3 pl-waw-1 pl-waw-2 pl-waw-3 it-mil-1".split()
+ZONES = [*(f"{region}-{place}" for region in ("fr-par", "nl-ams", "pl-waw") for place in (1, 2, 3)), "it-mil-1"]
 OWNED = ["fleet.id=lab", "fleet.pool=workers"]
 
 
@@ -244,7 +244,9 @@ def test_reboot_and_stop_in_place(cloud: Emulator, api: InstanceUtilsV1API) -> N
         pytest.param({"commercial_type": "NONE-1"}, "commercial_type", id="no such type"),
         pytest.param({"image": "windows_95"}, "image", id="no such image"),
         pytest.param(
-            {"volumes": {"0": VolumeServerTemplate(size=900_000_000_000, volume_type="l_ssd")}}, "volumes", id="too large"
+            {"volumes": {"0": VolumeServerTemplate(size=900_000_000_000, volume_type="l_ssd")}},
+            "volumes",
+            id="too large",
         ),
     ],
 )

@@ -29,7 +29,8 @@ def status(code: int, reason: str, message: str, **details: Any) -> Json:
 class KubernetesServer:
     """Objects live under their own path.
 
-    `script` may answer a request instead of the store, `on_evict` stands for budgets, `on_watch` runs when a watch begins.
+    `script` may answer a request instead of the store, `on_evict` stands for budgets, `on_watch` runs when a watch
+    begins.
     """
 
     def __init__(self) -> None:

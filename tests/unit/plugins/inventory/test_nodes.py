@@ -17,6 +17,7 @@ from ansible.vars.reserved import is_reserved_name
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import Scope
 from tests.unit.plugins.inventory.clouds import Cloud, down, node, owner
 from tests.unit.plugins.inventory.conftest import Fleet
+from tests.unit.plugins.inventory.reading import stale_hosts
 
 GOLDEN = Path(__file__).with_name("golden.json")
 FLEET_NODES = [
@@ -48,10 +49,6 @@ def as_list(inventory: InventoryManager) -> dict[str, object]:
 
 def members(inventory: InventoryManager, group: str) -> set[str]:
     return {host.name for host in inventory.groups[group].get_hosts()}
-
-
-def stale_hosts(inventory: InventoryManager) -> set[str]:
-    return {name for name, host in inventory.hosts.items() if host.vars["stale"]}
 
 
 # What it looks like
@@ -138,6 +135,15 @@ def test_same_name_in_two_clouds_keeps_both_servers(fleet: Fleet) -> None:
     assert {"web.hetzner", "web.scaleway"} <= set(inventory.hosts)
     assert "web" not in inventory.hosts
     assert inventory.hosts["web.scaleway"].vars["node_name"] == "web"
+
+
+def test_a_node_keeps_its_name_when_a_server_of_others_takes_it_too(fleet: Fleet) -> None:
+    fleet.clouds["hetzner"].nodes["global"].append(
+        node("hetzner", "production-workers-1", location="fsn1", country="DE")
+    )
+    inventory = fleet.read()
+    assert inventory.hosts["production-workers-1"].vars["cluster"] == "production"
+    assert inventory.hosts["production-workers-1.hetzner"].vars["cluster"] == ""
 
 
 def test_same_name_twice_in_one_cloud_is_told_apart_by_id(fleet: Fleet) -> None:
@@ -464,6 +470,13 @@ def test_a_plain_inventory_called_nodes_yml_is_left_to_ansible(fleet: Fleet, mon
     assert set(InventoryManager(loader=DataLoader(), sources=[str(path)]).hosts) == {"static"}
 
 
+def test_a_broken_file_of_ours_is_an_error_and_not_an_empty_inventory(fleet: Fleet) -> None:
+    path = fleet.write("broken.fleet.yml", "plugin: [")
+    with pytest.raises(SystemExit):
+        InventoryManager(loader=DataLoader(), sources=[str(path)])
+    assert str(path) in fleet.spoken.errors[0]
+
+
 # Concurrency
 
 
@@ -503,6 +516,11 @@ def test_users_cache_saves_the_requests(fleet: Fleet, caching: dict[str, object]
     assert as_list(second) == as_list(first)
     second.refresh_inventory()
     assert len(fleet.clouds["scaleway"].listed) == 2 * requests
+
+
+def test_users_cache_of_some_places_is_not_taken_for_all(fleet: Fleet, caching: dict[str, object]) -> None:
+    fleet.read(filters={"location": "nl-ams-1"}, **caching)
+    assert set(fleet.read(**caching).hosts) == set(FLEET_NODES)
 
 
 def test_an_incomplete_answer_is_not_put_into_the_users_cache(fleet: Fleet, caching: dict[str, object]) -> None:

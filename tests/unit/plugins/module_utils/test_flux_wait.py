@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.sovereign.fleet.plugins.module_utils.flux_wait import FluxWait, short
 
+from ansible_collections.sovereign.fleet.plugins.module_utils.flux_wait import FluxWait, short
 from tests.unit.plugins.flux_objects import COMMIT, NEW, OLD, source, work
 
 
-def waiting(*objects: dict[str, Any], revision: str = COMMIT, names: tuple[str, ...] = (), origin: str = "") -> FluxWait:
+def waiting(
+    *objects: dict[str, Any], revision: str = COMMIT, names: tuple[str, ...] = (), origin: str = ""
+) -> FluxWait:
     wait = FluxWait(revision, names, origin)
     for item in objects:
         wait.observe(item)
@@ -32,7 +34,9 @@ def failed(name: str = "podinfo", at: str = NEW, reason: str = "BuildFailed", **
         pytest.param([source(fetched=OLD), work("a", applied=OLD)], {"revision": ""}, True, id="any revision will do"),
         pytest.param([source(), work("a", ready="Unknown")], {}, False, id="one is at work"),
         pytest.param([source(), work("a", ready="")], {}, False, id="one was not looked at yet"),
-        pytest.param([source(), work("a"), work("b", suspended=True, applied=OLD)], {}, True, id="suspended ones are left out"),
+        pytest.param(
+            [source(), work("a"), work("b", suspended=True, applied=OLD)], {}, True, id="suspended ones are left out"
+        ),
         pytest.param([source(), work("a"), failed("b")], {"names": ("a",)}, True, id="only the named one counts"),
         pytest.param([source(), work("a")], {"names": ("a", "b")}, False, id="a named one does not exist yet"),
         pytest.param(
@@ -42,12 +46,19 @@ def failed(name: str = "podinfo", at: str = NEW, reason: str = "BuildFailed", **
             id="what does not come from Git has revisions of its own",
         ),
         pytest.param(
-            [source(), source("other", fetched=OLD), work("a"), work("b", applied=OLD, origin=("GitRepository", "other"))],
+            [
+                source(),
+                source("other", fetched=OLD),
+                work("a"),
+                work("b", applied=OLD, origin=("GitRepository", "other")),
+            ],
             {"origin": "fleet"},
             True,
             id="another repository has commits of its own",
         ),
-        pytest.param([source(), source("unused", fetched=OLD), work("a")], {}, True, id="a source nobody uses does not count"),
+        pytest.param(
+            [source(), source("unused", fetched=OLD), work("a")], {}, True, id="a source nobody uses does not count"
+        ),
     ],
 )
 def test_done(objects: list[dict[str, Any]], options: dict[str, Any], done: bool) -> None:
@@ -103,14 +114,19 @@ def test_a_named_kustomization_that_is_suspended_fails_at_once() -> None:
     ],
 )
 def test_a_source_that_cannot_be_fetched(reason: str, patient: bool, fails: bool) -> None:
-    wait = waiting(source(ready="False", reason=reason, message="connection refused", fetched=OLD), work("a", applied=OLD))
+    wait = waiting(
+        source(ready="False", reason=reason, message="connection refused", fetched=OLD), work("a", applied=OLD)
+    )
     assert ("connection refused" in wait.failure(patient_with_source=patient)) is fails
     assert wait.failing_sources()
 
 
 def test_progress_is_told_once_per_change() -> None:
     wait = FluxWait(COMMIT)
-    assert wait.observe(work("a", applied=OLD)) == "Kustomization/a: waiting for a newer revision than main@sha1:aaaaaaaaaa"
+    assert (
+        wait.observe(work("a", applied=OLD))
+        == "Kustomization/a: waiting for a newer revision than main@sha1:aaaaaaaaaa"
+    )
     assert wait.observe(work("a", applied=OLD)) == ""
     assert wait.observe(work("a", ready="Unknown", reason="Progressing", message="Building\n it")) == (
         "Kustomization/a: Progressing: Building it"
@@ -121,7 +137,10 @@ def test_progress_is_told_once_per_change() -> None:
 
 def test_unfinished_names_everything_with_its_last_words() -> None:
     wait = waiting(source(), failed("b", reason="DependencyNotReady"), names=("a", "b"))
-    assert wait.unfinished() == ["Kustomization/a: does not exist yet", "Kustomization/b: DependencyNotReady: no such file"]
+    assert wait.unfinished() == [
+        "Kustomization/a: does not exist yet",
+        "Kustomization/b: DependencyNotReady: no such file",
+    ]
 
 
 def test_an_event_from_before_is_ignored() -> None:

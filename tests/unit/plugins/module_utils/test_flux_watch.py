@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Conflict, NotFound, Permanent, PlatformError
 from ansible_collections.sovereign.fleet.plugins.module_utils.flux_wait import FluxWait
 from ansible_collections.sovereign.fleet.plugins.module_utils.flux_watch import FluxWatch
 from ansible_collections.sovereign.fleet.plugins.module_utils.kube_api import KubeApi
-
 from tests.unit.plugins.conftest import Time
 from tests.unit.plugins.flux_objects import COMMIT, NEW, OLD, SOURCES, WORKS, source, work
 from tests.unit.plugins.kubernetes_server import KubernetesServer, status
@@ -105,12 +105,16 @@ def test_flux_is_asked_to_look_now(kubernetes: KubernetesServer, rig: Callable[.
     assert ("PATCH", FLEET) in kubernetes.requests
 
 
-def test_a_failed_build_ends_the_wait_at_once(kubernetes: KubernetesServer, rig: Callable[..., Rig], time: Time) -> None:
+def test_a_failed_build_ends_the_wait_at_once(
+    kubernetes: KubernetesServer, rig: Callable[..., Rig], time: Time
+) -> None:
     kubernetes.put(FLEET, source())
     kubernetes.put(PODINFO, work("podinfo", applied=OLD))
-    broken = work("podinfo", ready="False", reason="BuildFailed", message="accumulating resources", applied=OLD, attempted=NEW)
+    broken = work(
+        "podinfo", ready="False", reason="BuildFailed", message="accumulating resources", applied=OLD, attempted=NEW
+    )
     kubernetes.on_watch = both({WORKS: lambda: kubernetes.put(PODINFO, broken)}, kubernetes)
-    with pytest.raises(Permanent, match="Kustomization/podinfo failed at .*BuildFailed: accumulating resources"):
+    with pytest.raises(Permanent, match=r"Kustomization/podinfo failed at .*BuildFailed: accumulating resources"):
         rig().watch.run(3600)
     assert time.now < 60
 
@@ -160,7 +164,9 @@ def test_no_kustomization_at_all_is_said(kubernetes: KubernetesServer, rig: Call
 
 
 def test_a_cluster_without_flux_is_named(kubernetes: KubernetesServer, rig: Callable[..., Rig], time: Time) -> None:
-    kubernetes.script = lambda _method, path: (404, status(404, "NotFound", "no such resource"), {}) if "fluxcd" in path else None
+    kubernetes.script = lambda _method, path: (
+        (404, status(404, "NotFound", "no such resource"), {}) if "fluxcd" in path else None
+    )
     with pytest.raises(NotFound, match="Install Flux first"):
         rig().watch.run(300)
     assert time.now == pytest.approx(20, abs=0.1)

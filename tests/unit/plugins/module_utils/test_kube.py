@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import (
     Auth,
     Conflict,
@@ -18,7 +19,6 @@ from ansible_collections.sovereign.fleet.plugins.module_utils.errors import (
 )
 from ansible_collections.sovereign.fleet.plugins.module_utils.kube import Kube
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import Taint
-
 from tests.unit.plugins.conftest import Time
 from tests.unit.plugins.kubernetes_server import Answer, KubernetesServer, status
 
@@ -134,7 +134,7 @@ def test_an_api_that_is_not_there_is_one_sentence(kubernetes: KubernetesServer, 
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         path.write_text(path.read_text().replace(kubernetes.url, f"http://127.0.0.1:{closed.getsockname()[1]}"))
-        with pytest.raises(Transient, match="cannot be reached: .*refused") as caught:
+        with pytest.raises(Transient, match=r"cannot be reached: .*refused") as caught:
             Kube(path, sleep=time.sleep).version()
     assert str(path) in str(caught.value)
 
@@ -188,13 +188,11 @@ def test_a_drain_waits_for_the_budget(kubernetes: KubernetesServer, kube: Kube, 
     assert time.now == pytest.approx(12, abs=2)
 
 
-def test_a_drain_out_of_time_names_the_pod_and_its_budget(
-    kubernetes: KubernetesServer, kube: Kube, time: Time
-) -> None:
+def test_a_drain_out_of_time_names_the_pod_and_its_budget(kubernetes: KubernetesServer, kube: Kube, time: Time) -> None:
     kubernetes.put(NODE, {"metadata": {}, "spec": {}, "status": READY})
     path = put_pod(kubernetes, "web")
     kubernetes.on_evict = lambda _pod: (429, status(429, "TooManyRequests", "the disruption budget web needs 1."), {})
-    with pytest.raises(Conflict, match="default/web is held: .*budget web needs 1") as caught:
+    with pytest.raises(Conflict, match=r"default/web is held: .*budget web needs 1") as caught:
         kube.drain("a", deadline=10, sleep=time.sleep, clock=time.clock)
     assert caught.value.code == "DrainTimeout"
     assert time.now <= 10
@@ -267,4 +265,7 @@ def test_a_watch_ends_when_the_server_ends_it(kubernetes: KubernetesServer, kube
 
     kubernetes.on_watch = happen
     events = kube.api.watch("/api/v1/nodes", resource_version="1", seconds=5)
-    assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [("ADDED", "b"), ("DELETED", "a")]
+    assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
+        ("ADDED", "b"),
+        ("DELETED", "a"),
+    ]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.kube import KubeNode
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import Node, Pool, Taint
 from ansible_collections.sovereign.fleet.plugins.module_utils.placement import OWNERSHIP, Placement, plan, wanted
@@ -58,12 +59,18 @@ def test_a_node_that_has_not_joined_is_predicted_whole() -> None:
 @pytest.mark.parametrize(
     ("facts", "labels"),
     [
-        pytest.param({"labels": {"old": "1"}, "annotations": mark("a", "old")}, {"old": None}, id="ours and unwanted goes"),
+        pytest.param(
+            {"labels": {"old": "1"}, "annotations": mark("a", "old")}, {"old": None}, id="ours and unwanted goes"
+        ),
         pytest.param({"labels": {"foreign": "1"}, "annotations": mark("a")}, {}, id="foreign stays"),
         pytest.param({"annotations": mark("a", "old")}, {}, id="ours but already gone"),
         pytest.param({"labels": {"a": "other"}}, {"a": "1"}, id="another value is corrected"),
-        pytest.param({"annotations": {OWNERSHIP: "not json"}, "labels": {"x": "1"}}, {}, id="a broken mark owns nothing"),
-        pytest.param({"annotations": {OWNERSHIP: "[1]"}, "labels": {"x": "1"}}, {}, id="a mark of another shape owns nothing"),
+        pytest.param(
+            {"annotations": {OWNERSHIP: "not json"}, "labels": {"x": "1"}}, {}, id="a broken mark owns nothing"
+        ),
+        pytest.param(
+            {"annotations": {OWNERSHIP: "[1]"}, "labels": {"x": "1"}}, {}, id="a mark of another shape owns nothing"
+        ),
     ],
 )
 def test_labels(facts: dict[str, Any], labels: dict[str, str | None]) -> None:
@@ -77,10 +84,16 @@ def test_labels(facts: dict[str, Any], labels: dict[str, str | None]) -> None:
     ("have", "owned", "wish", "result"),
     [
         pytest.param((FOREIGN,), (), (), None, id="foreign taints are left alone"),
-        pytest.param((HETZNER, FOREIGN), ("node.cloudprovider:NoSchedule",), (), (FOREIGN,), id="ours goes when unwanted"),
+        pytest.param(
+            (HETZNER, FOREIGN), ("node.cloudprovider:NoSchedule",), (), (FOREIGN,), id="ours goes when unwanted"
+        ),
         pytest.param((HETZNER,), (), (), None, id="the same taint set by others stays"),
         pytest.param(
-            (Taint("node.cloudprovider", "old", "NoSchedule"),), (), (HETZNER,), (HETZNER,), id="one value per key and effect"
+            (Taint("node.cloudprovider", "old", "NoSchedule"),),
+            (),
+            (HETZNER,),
+            (HETZNER,),
+            id="one value per key and effect",
         ),
         pytest.param((HETZNER, FOREIGN), (), (HETZNER,), None, id="order does not matter"),
         pytest.param(
@@ -115,7 +128,9 @@ def test_taking_over_what_is_there_already_is_shown() -> None:
 
 def test_the_diff_shows_old_and_new() -> None:
     old = Taint("node.cloudprovider", "old", "NoSchedule")
-    change = plan("n", PLACEMENT, node(labels={"a": "0", "b": "2"}, taints=(old,), provider_id="x://1", annotations=OURS))
+    change = plan(
+        "n", PLACEMENT, node(labels={"a": "0", "b": "2"}, taints=(old,), provider_id="x://1", annotations=OURS)
+    )
     assert change is not None
     assert change.before == ("label a=0", "taint node.cloudprovider=old:NoSchedule")
     assert change.after == ("label a=1", "taint node.cloudprovider=hetzner:NoSchedule")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import NotFound, PlatformError
 from ansible_collections.sovereign.fleet.plugins.module_utils.placement import OWNERSHIP
 from ansible_collections.sovereign.fleet.plugins.modules import node_placement
-
 from tests.unit.plugins.kubernetes_server import KubernetesServer, status
 
 POOL = {
@@ -56,7 +56,7 @@ class Rig:
 
     def run(self, *, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
         self.kubernetes.requests.clear()
-        return node_placement.run({**self.params, **changes}, check_mode=check_mode)
+        return node_placement.reconciled({**self.params, **changes}, check_mode=check_mode)
 
     def methods(self) -> list[str]:
         return [method for method, _path in self.kubernetes.requests]
@@ -157,3 +157,9 @@ def test_a_wrong_pool_is_refused_before_any_request(rig: Rig) -> None:
     with pytest.raises(PlatformError, match=r"pools\[0\].offers\[0\].location is 'mars'"):
         rig.run(pools=[{**POOL, "offers": [{"provider": "hetzner", "location": "mars", "type": "cx33"}]}])
     assert rig.methods() == []
+
+
+def test_a_failure_is_a_result_with_one_sentence(rig: Rig) -> None:
+    result = node_placement.run({**rig.params, "pools": [{}]})
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert "pools[0]" in result["msg"]

@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.sovereign.fleet.plugins.plugin_utils.last_known import (
     LastKnown,
     Seen,
-    account_key,
     default_folder,
+    fingerprint,
 )
 
 NOW, LATER = "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"
@@ -56,12 +56,12 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_account_key_differs_by_every_setting_and_tells_none() -> None:
+def test_fingerprint_differs_by_every_setting_and_tells_none() -> None:
     settings = {"endpoint": "https://api.example", "token": "canary"}
     keys = {
-        account_key(settings),
-        account_key({**settings, "token": "other"}),
-        account_key({**settings, "endpoint": "x"}),
+        fingerprint(settings),
+        fingerprint({**settings, "token": "other"}),
+        fingerprint({**settings, "endpoint": "x"}),
     }
     assert len(keys) == 3
     assert all(len(key) == 16 and "canary" not in key for key in keys)

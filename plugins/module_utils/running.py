@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, the sovereign.fleet authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every step of a run works with: the accounts, the clock, the deadline, and somebody to tell how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .budget import fan_out
+from .errors import Ambiguous, PlatformError, RateLimited, Transient
+from .model import Event, Pending
+from .providers.base import Clock, NodeDriver, Sleep
+
+FIRST_INTERVAL = 1.0
+LONGEST_INTERVAL = 5.0
+GROWTH = 1.2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. ``deadline`` is a reading of ``clock``; ``tell`` takes a line about something that has happened."""
+
+    fleet: str
+    cluster: str
+    drivers: Mapping[str, NodeDriver]
+    clock: Clock
+    sleep: Sleep
+    deadline: float
+    tell: Callable[[str], None]
+
+    def time_left(self) -> float:
+        """Seconds until the deadline, never below zero."""
+        return max(0.0, self.deadline - self.clock())
+
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.clock() >= self.deadline
+
+
+class Pace:
+    """How long to wait between two looks: longer each time."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._interval = FIRST_INTERVAL
+
+    def wait(self) -> None:
+        """Sleep until the next look, but not beyond the deadline."""
+        self._run.sleep(min(self._interval, max(self._run.time_left(), 0.05)))
+        self._interval = min(LONGEST_INTERVAL, self._interval * GROWTH)
+
+
+def look(run: Run, pendings: Sequence[Pending]) -> list[Event]:
+    """Ask every provider once for all its servers under way; one event for each, in the same order.
+
+    A look that fails in passing shows nothing new; one that fails for good ends the servers of its provider with the
+    error.
+    """
+    groups: dict[str, list[int]] = {}
+    for index, pending in enumerate(pendings):
+        groups.setdefault(pending.provider, []).append(index)
+    polls = [_poll(run.drivers[name], [pendings[index] for index in indexes]) for name, indexes in groups.items()]
+    events: dict[int, Event] = {}
+    for indexes, outcome in zip(groups.values(), fan_out(polls), strict=True):
+        if isinstance(outcome, PlatformError):
+            final = None if isinstance(outcome, (Ambiguous, RateLimited, Transient)) else outcome
+            events.update((index, Event(pendings[index], final is not None, error=final)) for index in indexes)
+        else:
+            events.update(zip(indexes, outcome, strict=True))
+    return [events[index] for index in range(len(pendings))]
+
+
+def _poll(driver: NodeDriver, pendings: Sequence[Pending]) -> Callable[[], list[Event]]:
+    return lambda: driver.poll(pendings)

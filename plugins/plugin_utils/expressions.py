@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the sovereign.fleet authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evaluate the user's expressions for thousands of hosts without compiling them again for each host."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+JINJA_WORDS = frozenset(
+    {"true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else"}
+)
+DICT_ATTRIBUTES = frozenset(dir(dict))
+SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+class NotPlain(Exception):
+    """The expression, or what it leads to, needs Jinja to be read."""
+
+
+class Missing(Exception):
+    """The expression is a plain path and leads nowhere; Jinja would call it undefined."""
+
+
+def read_plain_path(expression: object, variables: Mapping[str, Any]) -> Any:
+    """Value of a dotted path such as ``labels.team``, the same as Jinja would give; lists and dicts are copies.
+
+    Raises NotPlain wherever Jinja might see more than a chain of keys, Missing when a key below the first is absent.
+    """
+    if not isinstance(expression, str):
+        raise NotPlain
+    path = expression.strip()
+    if not PLAIN_PATH.fullmatch(path):
+        raise NotPlain
+    first, *rest = path.split(".")
+    if first in JINJA_WORDS or first not in variables:
+        raise NotPlain
+    value = variables[first]
+    for key in rest:
+        # Jinja looks for an attribute first: `labels.items` is a method, whatever the labels hold.
+        if type(value) is not dict or key in DICT_ATTRIBUTES:
+            raise NotPlain
+        if key not in value:
+            raise Missing(path)
+        value = value[key]
+    if type(value) in SCALARS:
+        return value
+    if type(value) in (dict, list):
+        return copy.deepcopy(value)
+    raise NotPlain
+
+
+def compile_once(templar: Any) -> bool:
+    """Let a templar remember the expressions it has compiled; returns whether it can.
+
+    Ansible compiles an expression each time it evaluates it, which is most of the time of a large inventory. Only the
+    compiled code is kept: trust, undefined values and the shape of results stay Ansible's own. A templar built in
+    another way is left as it is, and is merely slower.
+    """
+    engine = getattr(templar, "_engine", None)
+    compile_expression: Callable[[str, Any], Any] | None = getattr(engine, "_compile_expression", None)
+    if engine is None or compile_expression is None:
+        return False
+    compiled: dict[tuple[str, bool], Any] = {}
+
+    def remembered(expression: str, options: Any) -> Any:
+        key = (str(expression), bool(options.escape_backslashes))
+        if key not in compiled:
+            compiled[key] = compile_expression(expression, options)
+        return compiled[key]
+
+    engine._compile_expression = remembered
+    return True
