@@ -28,6 +28,7 @@ from lab.cloud.testing import Emulator, emulator  # noqa: E402 - the repository 
 BUNDLE = "14.5.0"
 COLLECTION = "ansible_collections/hetzner/hcloud/"
 COLLECTION_VERSION = "6.12.0"
+PEER, OURS_TITLE = "hetzner.hcloud", "sovereign.fleet"
 
 OURS = {
     "compose": {"city": "location", "kind": "type"},
@@ -88,10 +89,10 @@ def sources(folder: Path, cloud: Emulator) -> dict[str, str]:
     peer = {"plugin": "hetzner.hcloud.hcloud", "api_endpoint": provider["endpoint"], "api_token": provider["token"]}
     ours = {"plugin": "sovereign.fleet.nodes", "providers": {"hetzner": dict(provider)}}
     contents: dict[str, tuple[str, Mapping[str, object]]] = {
-        "hetzner.hcloud": ("plain.hcloud.yml", peer),
-        "sovereign.fleet": ("plain.fleet.yml", ours),
-        "hetzner.hcloud, constructed": ("constructed.hcloud.yml", {**peer, "hostvars_prefix": "hcloud_", **THEIRS}),
-        "sovereign.fleet, constructed": ("constructed.fleet.yml", {**ours, **OURS}),
+        PEER: ("plain.hcloud.yml", peer),
+        OURS_TITLE: ("plain.fleet.yml", ours),
+        f"{PEER}, constructed": ("constructed.hcloud.yml", {**peer, "hostvars_prefix": "hcloud_", **THEIRS}),
+        f"{OURS_TITLE}, constructed": ("constructed.fleet.yml", {**ours, **OURS}),
     }
     for name, content in contents.values():
         (folder / name).write_text(json.dumps(content))
@@ -120,6 +121,14 @@ def measure(source: str, environment: Mapping[str, str], cloud: Emulator) -> Run
     return Run(wall, cpu, cloud.requests.count("hetzner"), cloud.requests.peak("hetzner"), hosts)
 
 
+def constructed_groups(source: str, environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """The hosts of every group that the user's expressions make."""
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", source, "--list"]
+    listed = json.loads(subprocess.run(command, env=dict(environment), capture_output=True, check=True).stdout)
+    made = ("place_", "kind_", "state_", "up")
+    return {name: sorted(group.get("hosts", [])) for name, group in listed.items() if name.startswith(made)}
+
+
 def best(runs: list[Run]) -> Run:
     """The least of each time; everything else is the same in all runs or comes from the fastest."""
     fastest = min(runs, key=lambda run: run.wall)
@@ -134,7 +143,7 @@ def report(results: Mapping[str, Run]) -> None:
     start = results["start-up"]
     print(f"\n{'hetzner.hcloud : sovereign.fleet':<34}{'wall':>7}{'CPU':>7}   net of start-up:{'wall':>7}{'CPU':>7}")
     for suffix in ("", ", constructed"):
-        peer, ours = results[f"hetzner.hcloud{suffix}"], results[f"sovereign.fleet{suffix}"]
+        peer, ours = results[PEER + suffix], results[OURS_TITLE + suffix]
         gross = f"{peer.wall / ours.wall:>6.1f}x{peer.cpu / ours.cpu:>6.1f}x"
         net = f"{_net(peer.wall, ours.wall, start.wall)}{_net(peer.cpu, ours.cpu, start.cpu)}"
         print(f"{'with 2 compose, 1 group, 3 keyed' if suffix else 'plain':<34}{gross}{'':>19}{net}")
@@ -166,11 +175,15 @@ def main() -> None:
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "XDG_CACHE_HOME": folder,
         }
-        runs: dict[str, list[Run]] = {title: [] for title in sources(Path(folder), cloud)}
+        files = sources(Path(folder), cloud)
+        runs: dict[str, list[Run]] = {title: [] for title in files}
         # Round by round, so that whatever else this machine does meets all of them alike.
         for _number in range(arguments.runs):
-            for title, source in sources(Path(folder), cloud).items():
+            for title, source in files.items():
                 runs[title].append(measure(source, environment, cloud))
+        both = [constructed_groups(files[f"{title}, constructed"], environment) for title in (PEER, OURS_TITLE)]
+        if both[0] != both[1] or len(both[0]) < 4:
+            raise SystemExit(f"The two inventories differ in their groups: {sorted(both[0])} and {sorted(both[1])}")
     results = {title: best(taken) for title, taken in runs.items()}
     short = {
         title: run.hosts for title, run in results.items() if title != "start-up" and run.hosts != arguments.servers

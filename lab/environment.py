@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab import plan
 from lab.control_plane.planes import all_planes
+from lab.tools import shelf
 
 
 def variables() -> dict[str, str]:
@@ -32,4 +33,5 @@ def variables() -> dict[str, str]:
 
 def as_shell() -> str:
     """Lines for `eval`."""
-    return "\n".join(f"export {name}='{value}'" for name, value in variables().items())
+    exports = [f"export {name}='{value}'" for name, value in variables().items()]
+    return "\n".join([*exports, f"export PATH='{shelf.folder()}':\"$PATH\""])

@@ -19,6 +19,7 @@ from lab.network import bridge
 from lab.registry.push import push
 from lab.registry.server import Registry, default_storage
 from lab.release import flux
+from lab.tools import shelf
 from lab.tools.build import build
 from lab.tools.families import KWOK, family
 
@@ -48,6 +49,7 @@ def up(say: Say = print, simulated: bool = False) -> None:
             build(say, [family("kubernetes"), family("etcd"), KWOK])
         else:
             _make_ready(say)
+        shelf.fill()
         _start_daemon()
         say(f"The lab is up ({time.monotonic() - started:.1f} s): emulated clouds on {plan.LOOPBACK}, Git, registry.")
         if simulated:

@@ -100,6 +100,7 @@ SPEC: dict[str, Any] = {
     **options.POOL_SPEC,
 }
 
+
 def desired(nodes: Sequence[Mapping[str, Any]], pools: Sequence[Pool]) -> dict[str, Placement]:
     """The placement of every node whose pool is known, by name."""
     by_name = {pool.name: pool for pool in pools}

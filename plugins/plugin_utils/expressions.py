@@ -15,6 +15,8 @@ JINJA_WORDS = frozenset(
     {"true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else"}
 )
 DICT_ATTRIBUTES = frozenset(dir(dict))
+# Ansible has subclasses of its own of these, which only Ansible may unpack.
+CONTAINERS = frozenset({dict, list})
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -42,14 +44,14 @@ def read_plain_path(expression: object, variables: Mapping[str, Any]) -> Any:
     value = variables[first]
     for key in rest:
         # Jinja looks for an attribute first: `labels.items` is a method, whatever the labels hold.
-        if type(value) is not dict or key in DICT_ATTRIBUTES:
+        if not (type(value) in CONTAINERS and isinstance(value, dict)) or key in DICT_ATTRIBUTES:
             raise NotPlain
         if key not in value:
             raise Missing(path)
         value = value[key]
     if type(value) in SCALARS:
         return value
-    if type(value) in (dict, list):
+    if type(value) in CONTAINERS:
         return copy.deepcopy(value)
     raise NotPlain
 

@@ -47,9 +47,12 @@ class Answer:
     error: PlatformError | None = None
 
     def faults(self) -> list[PlatformError]:
-        """All errors, each sentence once."""
+        """One error of each kind; those of several scopes differ only in the path that was asked."""
         found = ([self.error] if self.error else []) + [self.errors[scope] for scope in sorted(self.errors)]
-        return list({str(error): error for error in found}.values())
+        kinds: dict[tuple[type[PlatformError], str], PlatformError] = {}
+        for error in found:
+            kinds.setdefault((type(error), error.code), error)
+        return list(kinds.values())
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,8 @@ def _fill_gaps(account: Account, answer: Answer, known: LastKnown, gathered: Gat
     found = [before[scope] for scope in gaps if scope in before]
     for seen in found:
         gathered.records += [{**node, "stale": True, "last_seen": seen.seen_at} for node in seen.nodes]
-    said = "; ".join(dict.fromkeys(str(error).rstrip(".") for error in answer.faults()))
-    # A provider that is listed by one call has nothing to tell apart.
-    where = "" if answer.error or len(answer.scopes or []) == 1 else f" ({', '.join(gaps)})"
+    said = "; ".join(str(error).rstrip(".") for error in answer.faults())
+    where = f" ({', '.join(gaps)})" if answer.nodes else ""
     sentence = f"{account.provider}{where} did not list its servers: {said}."
     if len(found) < len(gaps) or not gaps:
         gathered.missing.add(account.provider)

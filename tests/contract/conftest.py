@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import (
     LABEL_CLUSTER,
     LABEL_FLEET,
@@ -20,7 +21,6 @@ from ansible_collections.sovereign.fleet.plugins.module_utils.model import (
 from ansible_collections.sovereign.fleet.plugins.module_utils.providers import registry, transport
 from ansible_collections.sovereign.fleet.plugins.module_utils.providers.base import NodeDriver
 from ansible_collections.sovereign.fleet.plugins.modules import node_pool
-
 from lab.cloud.testing import Emulator, emulator
 from tests.contract.profiles import PROFILES, Profile
 
@@ -170,7 +170,7 @@ def case(profile: Profile) -> Iterator[Case]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Sockets that give up after 0.3 s, so that a stalled one does not hold up the suite."""
-    monkeypatch.setattr(transport, "READ_TIMEOUT", 0.3)
-    monkeypatch.setattr(transport, "SHORTEST_TIMEOUT", 0.3)
+    """Sockets that give up after 0.1 s, so that a stalled one does not hold up the suite."""
+    monkeypatch.setattr(transport, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(transport, "SHORTEST_TIMEOUT", 0.1)
     return lambda: None

@@ -1,4 +1,4 @@
-"""What the suite has to know of each provider. A new driver gets a profile here, and with it every case of the suite."""
+"""What the suite has to know of each provider. A new driver gets a profile here, and so every case of the suite."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Auth, PlatformError, Transient
 
+from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Auth, PlatformError, Transient
 from tests.contract.conftest import LABELS, Case
 
 PASSING: list[Any] = [

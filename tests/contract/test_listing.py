@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Transient
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import NODE_STATES, Node, Owner
 from ansible_collections.sovereign.fleet.plugins.module_utils.providers.base import NodeDriver
-
 from tests.contract.conftest import CLUSTER, FLEET, LABELS, Case
 
 PER_PAGE = 3
@@ -40,7 +40,11 @@ def test_every_page_is_read(case: Case, monkeypatch: pytest.MonkeyPatch, count: 
     nodes = _all(driver, LABELS)
 
     assert sorted(node.name for node in nodes) == sorted(spec.name for spec in specs)
-    asked = [request.path for request in case.cloud.requests.entries(case.name) if request.path.startswith(case.profile.orders)]
+    asked = [
+        request.path
+        for request in case.cloud.requests.entries(case.name)
+        if request.path.startswith(case.profile.orders)
+    ]
     assert len(asked) == max(1, -(-count // PER_PAGE))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ansible_collections.sovereign.fleet.plugins.module_utils.providers import registry
-
 from tests.contract.profiles import PROFILES
 
 

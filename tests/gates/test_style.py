@@ -10,7 +10,7 @@ def test_ruff_finds_nothing() -> None:
 
 
 def test_python_is_formatted() -> None:
-    run("ruff", "format", "--check", "--quiet", ".")
+    run("ruff", "format", "--check", "--output-format", "concise", ".")
 
 
 def test_types_are_strict() -> None:

@@ -30,4 +30,5 @@ def running_lab() -> Iterator[None]:
 def test_scenario_converges_stays_and_verifies(running_lab: None, scenario: str) -> None:
     output = run("molecule", "-c", "molecule/config.yml", "test", "--scenario-name", scenario, timeout=1800)
     for step in ("converge", "idempotence", "verify"):
-        assert re.search(rf"{scenario} \S+ {step}\b.*Executed: Successful", output), f"{step} did not succeed:\n{output}"
+        succeeded = re.search(rf"{scenario} \S+ {step}\b.*Executed: Successful", output)
+        assert succeeded, f"{step} did not succeed:\n{output}"

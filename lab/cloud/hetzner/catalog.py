@@ -37,11 +37,17 @@ def _prices(row: JsonObject) -> list[JsonObject]:
             "location": location,
             "price_hourly": _money(_hourly(month)),
             "price_monthly": _money(month),
-            "included_traffic": _TABLE["included_traffic"],
-            "price_per_tb_traffic": _money(Decimal(_TABLE["prices"]["traffic_tb"])),
+            **_traffic(),
         }
         for location in row["in"]
     ]
+
+
+def _traffic() -> JsonObject:
+    return {
+        "included_traffic": _TABLE["included_traffic"],
+        "price_per_tb_traffic": _money(Decimal(_TABLE["prices"]["traffic_tb"])),
+    }
 
 
 def _server_type(row: JsonObject) -> JsonObject:
@@ -142,36 +148,35 @@ def _shown_location(server_type: str, location: JsonObject, faults: Faults) -> J
 def pricing() -> JsonObject:
     """Give the body of GET /pricing."""
     prices = _TABLE["prices"]
-
-    def everywhere(net: str) -> list[JsonObject]:
-        month = Decimal(net)
-        return [
-            {"location": name, "price_hourly": _money(_hourly(month)), "price_monthly": _money(month)}
-            for name in LOCATIONS
-        ]
-
+    floating = {family: _everywhere(month) for family, month in prices["floating_ip_month"].items()}
     return {
         "currency": "EUR",
         "vat_rate": f"{Decimal(prices['vat_rate']):.6f}",
         "image": {"price_per_gb_month": _money(Decimal(prices["image_gb_month"]))},
         "volume": {"price_per_gb_month": _money(Decimal(prices["volume_gb_month"]))},
         "server_backup": {"percentage": prices["backup_percentage"]},
-        "floating_ip": {"price_monthly": _money(Decimal(prices["floating_ipv4_month"]))},
+        "floating_ip": {"price_monthly": floating["ipv4"][0]["price_monthly"]},
         "floating_ips": [
-            {"type": "ipv4", "prices": [_only_month(price) for price in everywhere(prices["floating_ipv4_month"])]}
+            {"type": family, "prices": [_only_month(price) for price in places]} for family, places in floating.items()
         ],
         "primary_ips": [
-            {"type": "ipv4", "prices": everywhere(prices["ipv4_month"])},
-            {"type": "ipv6", "prices": everywhere("0")},
+            {"type": family, "prices": _everywhere(month)} for family, month in prices["primary_ip_month"].items()
         ],
         "server_types": [
             {"id": row["id"], "name": row["name"], "prices": row["prices"]} for row in SERVER_TYPES.values()
         ],
         "load_balancer_types": [
-            {"id": place, "name": name, "prices": everywhere(month)}
+            {"id": place, "name": name, "prices": [{**price, **_traffic()} for price in _everywhere(month)]}
             for place, (name, month) in enumerate(prices["load_balancer_month"].items(), 1)
         ],
     }
+
+
+def _everywhere(net: str) -> list[JsonObject]:
+    month = Decimal(net)
+    return [
+        {"location": name, "price_hourly": _money(_hourly(month)), "price_monthly": _money(month)} for name in LOCATIONS
+    ]
 
 
 def _only_month(price: JsonObject) -> JsonObject:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sovereign.fleet.plugins.modules import cloudfleet_cluster, cloudfleet_join_info
 
+from ansible_collections.sovereign.fleet.plugins.modules import cloudfleet_cluster, cloudfleet_join_info
 from lab.cloud.testing import Emulator, emulator
 
 POOLS = [
@@ -109,7 +109,9 @@ def test_deleting_twice(rig: Rig) -> None:
     [
         pytest.param({"region": "mars"}, "region must be one of europe-central-1a", id="the words of the service"),
         pytest.param({"providers": {}}, "providers.cloudfleet.token_id", id="no credentials"),
-        pytest.param({"providers": {"cloudfleet": {"tokn": "x"}}}, "Unknown key providers.cloudfleet.tokn", id="a typo"),
+        pytest.param(
+            {"providers": {"cloudfleet": {"tokn": "x"}}}, "Unknown key providers.cloudfleet.tokn", id="a typo"
+        ),
     ],
 )
 def test_a_failure_is_one_sentence(
