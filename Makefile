@@ -25,8 +25,8 @@ setup: .venv/.installed .collections/ansible_collections/sovereign/fleet ## the 
 	@mkdir -p $(@D)
 	@ln -sfn ../../.. $@
 
-system:
-	@scripts/system_packages.sh
+system: setup
+	@$(BIN)/python -m scripts.system_packages
 
 lab: setup system ## the lab and the whole platform in it, then the addresses to look at
 	@$(BIN)/python -m lab up
@@ -55,7 +55,7 @@ format: setup ## rewrite the Python code in the house style
 	@$(BIN)/ruff format --quiet
 
 lock: setup ## pin anew what requirements.in and requirements-dev.in ask for
-	@scripts/lock_requirements.sh
+	@scripts/lock_requirements.sh $(ARGS)
 
 down: setup ## end the lab and remove what it made
 	@$(BIN)/python -m lab down

@@ -84,8 +84,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import Permanent, PlatformError
+from ..module_utils.errors import Permanent
 from ..module_utils.gitops import age
+from ..module_utils.gitops.outcome import outcome
 from ..module_utils.gitops.turns import alone
 from ..module_utils.kube_apply import ApplyApi
 
@@ -100,7 +101,12 @@ SPEC: dict[str, t.Any] = {
 }
 
 
-def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any], check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+    """Do the module's work and return its result; a failure is a result with `failed`. Needs no AnsibleModule."""
+    return outcome(lambda: keep(params, check_mode=check_mode))
+
+
+def keep(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """The module's result; raises PlatformError with one sentence."""
     path = Path(params["path"])
     if check_mode:
@@ -145,12 +151,9 @@ def _api(kubeconfig: str | None, check_mode: bool) -> ApplyApi | None:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check_mode=module.check_mode)
-    except PlatformError as failed:
-        module.fail_json(msg=failed.message, code=failed.code)
-    except OSError as failed:
-        module.fail_json(msg=f"Cannot use {failed.filename or module.params['path']}: {failed.strerror}.")
+    result = run(module.params, module.check_mode, module._diff)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

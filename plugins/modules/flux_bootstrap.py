@@ -138,9 +138,10 @@ try:
 except ImportError:
     HAS_YAML = False
 
-from ..module_utils.errors import NotFound, Permanent, PlatformError
+from ..module_utils.errors import NotFound, Permanent
 from ..module_utils.gitops import bootstrap
 from ..module_utils.gitops.flux import Cluster, Pace
+from ..module_utils.gitops.outcome import outcome
 from ..module_utils.kube_apply import ApplyApi
 
 SPEC: dict[str, t.Any] = {
@@ -165,7 +166,12 @@ SPEC: dict[str, t.Any] = {
 }
 
 
-def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any], check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+    """Do the module's work and return its result; a failure is a result with `failed`. Needs no AnsibleModule."""
+    return outcome(lambda: install(params, check_mode=check_mode))
+
+
+def install(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """The module's result; raises PlatformError with one sentence."""
     repository = params["repository"]
     login = bootstrap.Login(repository.get("username") or "", repository.get("password") or "")
@@ -212,10 +218,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if not HAS_YAML:
         module.fail_json(msg=missing_required_lib("PyYAML"))
-    try:
-        result = run(module.params, check_mode=module.check_mode)
-    except PlatformError as failed:
-        module.fail_json(msg=failed.message, code=failed.code)
+    result = run(module.params, module.check_mode, module._diff)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

@@ -150,8 +150,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import PlatformError
 from ..module_utils.gitops import difference
+from ..module_utils.gitops.outcome import outcome
 from ..module_utils.gitops.publish import Publisher
 from ..module_utils.gitops.remote import Author, Remote
 from ..module_utils.gitops.request import TREE_SPEC, Request
@@ -182,7 +182,12 @@ SPEC: dict[str, t.Any] = {
 }
 
 
-def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any], check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+    """Do the module's work and return its result; a failure is a result with `failed`. Needs no AnsibleModule."""
+    return outcome(lambda: push(params, check_mode=check_mode))
+
+
+def push(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """The module's result; raises PlatformError with one sentence."""
     request = Request.of(params)
     publisher = _publisher(params)
@@ -226,14 +231,9 @@ def _message_maker(given: str | None) -> t.Callable[[tuple[Change, ...]], str]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check_mode=module.check_mode)
-    except PlatformError as failed:
-        module.fail_json(msg=failed.message, code=failed.code)
-    except OSError as failed:
-        module.fail_json(msg=f"Cannot use {failed.filename or module.params['dest']}: {failed.strerror}.")
-    for warning in result.pop("warnings"):
-        module.warn(warning)
+    result = run(module.params, module.check_mode, module._diff)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

@@ -92,15 +92,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import PlatformError
 from ..module_utils.gitops import difference
 from ..module_utils.gitops.folder import Folder
+from ..module_utils.gitops.outcome import outcome
 from ..module_utils.gitops.request import TREE_SPEC, Request
 
 SPEC: dict[str, t.Any] = {"dest": {"type": "path", "required": True}, **TREE_SPEC}
 
 
-def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any], check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+    """Do the module's work and return its result; a failure is a result with `failed`. Needs no AnsibleModule."""
+    return outcome(lambda: write(params, check_mode=check_mode))
+
+
+def write(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """The module's result; raises PlatformError with one sentence."""
     request = Request.of(params)
     folder = Folder(params["dest"])
@@ -117,12 +122,9 @@ def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check_mode=module.check_mode)
-    except PlatformError as failed:
-        module.fail_json(msg=failed.message, code=failed.code)
-    except OSError as failed:
-        module.fail_json(msg=f"Cannot use {failed.filename or module.params['dest']}: {failed.strerror}.")
+    result = run(module.params, module.check_mode, module._diff)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

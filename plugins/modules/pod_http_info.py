@@ -151,7 +151,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import Permanent, PlatformError
+from ..module_utils.errors import Permanent
+from ..module_utils.gitops.outcome import outcome
 from ..module_utils.pods import Answer, Question, all_answered, ask, describe
 from ..module_utils.waiting import wait_for
 
@@ -167,7 +168,12 @@ SPEC: dict[str, t.Any] = {
 }
 
 
-def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+def run(params: t.Mapping[str, t.Any], check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+    """Do the module's work and return its result; a failure is a result with `failed`. Needs no AnsibleModule."""
+    return outcome(lambda: ask_pods(params, check_mode=check_mode))
+
+
+def ask_pods(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """The module's result; raises PlatformError with one sentence."""
     if not params["path"].startswith("/"):
         raise Permanent(f"The path {params['path']!r} must begin with a slash.")
@@ -194,10 +200,9 @@ def run(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check_mode=module.check_mode)
-    except PlatformError as failed:
-        module.fail_json(msg=failed.message, code=failed.code)
+    result = run(module.params, module.check_mode, module._diff)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

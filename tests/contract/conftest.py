@@ -117,7 +117,7 @@ class Case:
         return self.cloud.store.names(self.name)
 
     def wished(self, count: int) -> list[str]:
-        return [f"{CLUSTER}-{POOL}-{ordinal}" for ordinal in range(1, count + 1)]
+        return sorted(f"{CLUSTER}-{POOL}-{ordinal}" for ordinal in range(1, count + 1))
 
     def states(self) -> set[str]:
         return {server.state for server in self.cloud.store.servers(self.name)}

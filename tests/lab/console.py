@@ -108,7 +108,7 @@ def forget_requests() -> None:
 
 def greeting(provider: str) -> str:
     """What Podinfo of a provider answers over HTTP at its pod's own address."""
-    pods = objects("pods", "-n", "podinfo", "-l", f"node.cloudprovider={provider}")
+    pods = objects("pods", "-n", "podinfo", "-l", f"fleet/provider={provider}")
     address = pods[0]["status"]["podIP"]
     with urllib.request.urlopen(f"http://{address}:9898/", timeout=5) as answer:
         message: str = json.load(answer)["message"]

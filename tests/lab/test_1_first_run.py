@@ -35,7 +35,7 @@ def test_each_greeting_comes_from_a_pod_on_a_node_of_that_provider(fleet: consol
     for provider, words in (("hetzner", "Hello from Hetzner!"), ("scaleway", "Hello from Scaleway!")):
         assert words in fleet.output
         assert console.greeting(provider) == words
-        for pod in console.objects("pods", "-n", "podinfo", "-l", f"node.cloudprovider={provider}"):
+        for pod in console.objects("pods", "-n", "podinfo", "-l", f"fleet/provider={provider}"):
             node = nodes[pod["spec"]["nodeName"]]
             assert node["metadata"]["labels"]["node.cloudprovider"] == provider
             assert bought[node["metadata"]["name"]] == provider

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import (
     Auth,
     Conflict,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Conflict, Permanent
 from ansible_collections.sovereign.fleet.plugins.module_utils.gitops.tree import (
     MANIFEST_NAME,
@@ -20,7 +21,9 @@ from ansible_collections.sovereign.fleet.plugins.module_utils.gitops.tree import
 OTHER = f"clusters/production/{MANIFEST_NAME}"
 
 
-def present(files: dict[str, str], generated: dict[str, str] | None = None, other: dict[str, str] | None = None) -> Present:
+def present(
+    files: dict[str, str], generated: dict[str, str] | None = None, other: dict[str, str] | None = None
+) -> Present:
     """A tree with these files; `generated` is what our manifest remembers, `other` what another cluster's does."""
     manifests = {}
     contents = {path: text.encode() for path, text in files.items()}
@@ -41,21 +44,32 @@ def verbs(planned: Plan) -> dict[str, str]:
     [
         pytest.param({"a": "1"}, present({}), {"a": "created"}, (), (), id="a missing file is created"),
         pytest.param({"a": "1"}, present({"a": "1"}, {"a": "1"}), {}, (), (), id="what is there already stays"),
-        pytest.param({"a": "2"}, present({"a": "1"}, {"a": "1"}), {"a": "updated"}, (), (), id="what we wrote is updated"),
+        pytest.param(
+            {"a": "2"}, present({"a": "1"}, {"a": "1"}), {"a": "updated"}, (), (), id="what we wrote is updated"
+        ),
         pytest.param({}, present({"a": "1"}, {"a": "1"}), {"a": "removed"}, (), (), id="what is no longer wanted goes"),
         pytest.param({}, present({}, {"a": "1"}), {}, (), (), id="what a person removed is gone already"),
         pytest.param({"a": "1"}, present({}, {"a": "1"}), {"a": "created"}, (), (), id="a removed file comes back"),
         pytest.param({"a": "1"}, present({"a": "x"}, {"a": "1"}), {}, ("a",), (), id="a hand-edited file is named"),
         pytest.param({}, present({"a": "x"}, {"a": "1"}), {}, ("a",), (), id="a hand-edited file is not removed"),
-        pytest.param({"a": "x"}, present({"a": "x"}, {"a": "1"}), {}, (), (), id="an edit to what is wanted is adopted"),
+        pytest.param(
+            {"a": "x"}, present({"a": "x"}, {"a": "1"}), {}, (), (), id="an edit to what is wanted is adopted"
+        ),
         pytest.param({"a": "1"}, present({"a": "x"}, {}), {}, (), ("a",), id="a person's file is in the way"),
         pytest.param({"a": "1"}, present({"a": "1"}), {}, (), (), id="a person's file that is equal is adopted"),
         pytest.param({"b": "1"}, present({"a": "x"}), {"b": "created"}, (), (), id="other files are not looked at"),
         pytest.param({}, present({"a": "1"}, {"a": "1"}, {"a": "1"}), {}, (), (), id="another cluster's file stays"),
         pytest.param(
-            {"a": "2"}, present({"a": "1"}, None, {"a": "1"}), {"a": "updated"}, (), (), id="another cluster's is updated"
+            {"a": "2"},
+            present({"a": "1"}, None, {"a": "1"}),
+            {"a": "updated"},
+            (),
+            (),
+            id="another cluster's is updated",
         ),
-        pytest.param({"a": "2"}, present({"a": "x"}, None, {"a": "1"}), {}, ("a",), (), id="edited after another wrote it"),
+        pytest.param(
+            {"a": "2"}, present({"a": "x"}, None, {"a": "1"}), {}, ("a",), (), id="edited after another wrote it"
+        ),
     ],
 )
 def test_plan(wanted: dict[str, str], tree: Present, changes: Any, edited: Any, foreign: Any) -> None:
@@ -99,11 +113,15 @@ def test_the_manifest_goes_with_the_last_file() -> None:
 
 def test_the_refusal_names_file_commit_and_ways_out() -> None:
     planned = plan(Wanted({"a": "1"}), present({"a": "x"}, {"a": "1"}))
-    with pytest.raises(Conflict, match=r"in the branch: a \(commit 1a by Ann\)\. .*delete the edited file.*overwrite: \['a'\]"):
+    with pytest.raises(
+        Conflict, match=r"in the branch: a \(commit 1a by Ann\)\. .*delete the edited file.*overwrite: \['a'\]"
+    ):
         refuse_lost_work(planned, "the branch", {"a": "commit 1a by Ann"})
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../a", "a/../b", "a//b", ".git/config", "a/.GIT/b", "a\\b", "a\nb", 'a"b'])
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../a", "a/../b", "a//b", ".git/config", "a/.GIT/b", "a\\b", "a\nb", 'a"b']
+)
 def test_a_path_outside_the_tree_is_refused(path: str) -> None:
     with pytest.raises(Permanent, match="relative path"):
         check_path(path)
@@ -113,9 +131,13 @@ def test_a_path_outside_the_tree_is_refused(path: str) -> None:
     ("options", "sentence"),
     [
         pytest.param({"files": {"a": ""}, "seeds": {"a": ""}}, "generated file and a file of the user's", id="both"),
-        pytest.param({"files": {"a": "", "a/b": ""}}, "'a' cannot be a file and the folder of 'a/b'", id="file and folder"),
+        pytest.param(
+            {"files": {"a": "", "a/b": ""}}, "'a' cannot be a file and the folder of 'a/b'", id="file and folder"
+        ),
         pytest.param({"files": {}, "manifest": "list.json"}, "must be named", id="other name of the manifest"),
-        pytest.param({"files": {MANIFEST_NAME + "/a": ""}}, "cannot be a file and the folder", id="manifest as a folder"),
+        pytest.param(
+            {"files": {MANIFEST_NAME + "/a": ""}}, "cannot be a file and the folder", id="manifest as a folder"
+        ),
     ],
 )
 def test_a_contradiction_is_refused(options: Any, sentence: str) -> None:
