@@ -82,6 +82,7 @@ class Cloudfleet:
             "X-Organization-Id": settings["organization_id"],
             "Accept": "application/json",
         }
+        self._opener = urllib.request.build_opener(_NoRedirects)
         self._timeout = timeout
         self._sleep = sleep
 
@@ -165,7 +166,7 @@ class Cloudfleet:
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
         request = urllib.request.Request(self._base + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
+            with self._opener.open(request, timeout=self._timeout) as answer:
                 content = answer.read().decode()
         except urllib.error.HTTPError as refused:
             raise self._refusal(refused, what) from None
@@ -201,6 +202,13 @@ class Cloudfleet:
             provider=PROVIDER,
             code="UnexpectedAnswer",
         )
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the credentials to another place, and means that the endpoint is wrong anyway."""
+
+    def redirect_request(self, *_arguments: t.Any) -> None:
+        """Follow none."""
 
 
 _KINDS: Mapping[int, type[PlatformError]] = {

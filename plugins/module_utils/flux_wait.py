@@ -119,11 +119,13 @@ class FluxWait:
         waiting = [f"{c.label}: {self._text(c)}" for c in self._awaited() if not self._satisfied(c)]
         return missing + waiting
 
-    def failure(self, *, patient_with_source: bool) -> str:
+    def failure(self, *, patient_with_source: bool, quiet: bool = False) -> str:
         """A sentence when Flux has given up on the wanted state, else an empty string.
 
-        With `patient_with_source` a source that cannot be fetched counts as failed only if trying again is useless.
+        With `patient_with_source` a source that cannot be fetched has failed only if trying again is useless. When
+        all is `quiet`, a Kustomization that cannot use what its source has fetched will not find it later either.
         """
+        stuck = quiet and not any(c.kind == SOURCE and not self._satisfied(c) for c in self._awaited())
         for condition in self._awaited():
             if condition.suspended:
                 resume = f"flux resume {_cli(condition)}"
@@ -136,6 +138,8 @@ class FluxWait:
                         f"{condition.label} cannot fetch the repository: {_words(condition)} "
                         "Check gitops_repository (url, branch, username, password)."
                     )
+            elif stuck and condition.reason == "ArtifactFailed":
+                return f"{condition.label} cannot use its source: {_words(condition)} Correct its path or source."
             elif condition.reason not in _PASSING and self._is_wanted(condition.attempted, condition):
                 revision = short(condition.attempted) or "its first revision"
                 return (
@@ -147,21 +151,22 @@ class FluxWait:
         """A source that is waited for cannot be fetched at the moment."""
         return any(c.kind == SOURCE and c.status == "False" and not self._satisfied(c) for c in self._awaited())
 
-    def to_request(self) -> list[Condition]:
+    def to_request(self, *, quiet: bool = False) -> list[Condition]:
         """What gets on sooner when it is asked to reconcile now.
 
         A new artifact wakes the Kustomizations by itself. What sleeps is a source between two polls, a Kustomization
-        that failed before our time, and one that found its dependency unfinished and has not looked again.
+        that failed before our time, one that found its dependency unfinished and has not looked again, and, when it has
+        been `quiet` for a while, one that is content with an older revision.
         """
         unsatisfied = [c for c in self._awaited() if not self._satisfied(c)]
         source_pending = any(c.kind == SOURCE for c in unsatisfied)
-        return [c for c in unsatisfied if self._sleeps(c, source_pending)]
+        return [c for c in unsatisfied if self._sleeps(c, source_pending, quiet)]
 
     def requested(self, condition: Condition) -> None:
         """It has been asked; a failure that was there before is not asked about again."""
         self._requested.add((condition.kind, condition.name))
 
-    def _sleeps(self, condition: Condition, source_pending: bool) -> bool:
+    def _sleeps(self, condition: Condition, source_pending: bool, quiet: bool) -> bool:
         if condition.reason == "DependencyNotReady":
             return condition.current and not source_pending and all(map(self._satisfied_name, condition.needs))
         if (condition.kind, condition.name) in self._requested:
@@ -169,7 +174,7 @@ class FluxWait:
         return (
             condition.kind == SOURCE
             or condition.status == "False"
-            or (condition.status == "True" and not source_pending)
+            or (condition.status == "True" and quiet and not source_pending)
         )
 
     def _awaited(self) -> list[Condition]:
@@ -198,8 +203,10 @@ class FluxWait:
             return "suspended"
         if self._satisfied(condition):
             return f"ready at {short(condition.applied)}"
-        if condition.status == "True":
+        if condition.status == "True" and condition.applied and not self._is_wanted(condition.applied, condition):
             return f"waiting for a newer revision than {short(condition.applied)}"
+        if condition.status == "True":
+            return "finishing"
         return ": ".join(part for part in (condition.reason, condition.message) if part) or "not looked at yet"
 
 

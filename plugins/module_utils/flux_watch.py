@@ -27,6 +27,7 @@ _REPEAT = 2.0  # seconds between two requests to the same object
 _PATIENCE_WITH_SOURCE = 30.0
 _PATIENCE_WITHOUT_FLUX = 20.0
 _SIGN_OF_LIFE = 20.0
+_QUIET = 5.0
 
 
 class FluxWatch:
@@ -59,6 +60,7 @@ class FluxWatch:
         self._stop = threading.Event()
         self._asked_at: dict[tuple[str, str], float] = {}
         self._trouble = ""
+        self._last_news = clock()
 
     def look(self) -> bool:
         """One look without waiting or asking: is everything in place?"""
@@ -90,13 +92,13 @@ class FluxWatch:
                 self._sleep(_RETRY)  # its definitions were applied a moment ago
 
     def _process(self, started: float, timeout: float) -> None:
-        last_word = self._clock()
+        last_sign = started
         while not self._settled(started):
             now = self._clock()
             if now - started >= timeout:
                 raise self._too_late(timeout)
-            if now - last_word >= _SIGN_OF_LIFE:
-                last_word = now
+            if now - max(self._last_news, last_sign) >= _SIGN_OF_LIFE:
+                last_sign = now
                 waiting = "; ".join(self._wait.unfinished()[:3]) or "the first Kustomization"
                 self._say(f"still waiting after {now - started:.0f} s for {waiting}")
             try:
@@ -104,20 +106,21 @@ class FluxWatch:
             except queue.Empty:
                 continue
             if self._take(*event):
-                last_word = self._clock()
+                self._last_news = self._clock()
 
     def _settled(self, started: float) -> bool:
         if self._wait.done():
             return True
+        quiet = self._clock() - self._last_news >= _QUIET
         if self._reconcile:
-            self._request()
+            self._request(quiet)
         patient = self._clock() - started < _PATIENCE_WITH_SOURCE
-        if failure := self._wait.failure(patient_with_source=patient):
+        if failure := self._wait.failure(patient_with_source=patient, quiet=quiet):
             raise Permanent(failure, provider="flux", code="Failed")
         return False
 
-    def _request(self) -> None:
-        for condition in self._wait.to_request():
+    def _request(self, quiet: bool) -> None:
+        for condition in self._wait.to_request(quiet=quiet):
             key, now = (condition.kind, condition.name), self._clock()
             if now - self._asked_at.get(key, -_REPEAT) < _REPEAT:
                 continue

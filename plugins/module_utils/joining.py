@@ -147,7 +147,7 @@ def lay_ghost(run: Run, kube: Kube, name: str, provider: str) -> PlatformError |
             clock=run.clock,
             what=f"node {name} to fall silent",
         )
-        kube.delete_node(name)
+        run.retry(lambda: kube.delete_node(name))
     except Transient as error:
         if error.code != "deadline":
             return error

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .budget import TRIES, backoff, fan_out
 from .errors import Ambiguous, Capacity, NotFound, PlatformError, Quota, Transient
@@ -49,8 +49,10 @@ class Launched:
 class Launch:
     """Carries out orders."""
 
-    def __init__(self, run: Run, user_data: Mapping[str, str], requote: Callable[[Pool], list[Quote]]) -> None:
-        """``requote`` gives a pool's quotes when a node to carry on with turns out to be gone."""
+    def __init__(
+        self, run: Run, user_data: Mapping[str, str], requote: Callable[[Pool], tuple[list[Quote], list[str]]]
+    ) -> None:
+        """``requote`` gives a pool's quotes and refusals when a node to carry on with turns out to be gone."""
         self._run = run
         self._user_data = user_data
         self._requote = requote
@@ -102,7 +104,8 @@ class Launch:
         if not event.done:
             return event.pending
         if event.error is None:
-            return event.node  # None: a failed server is gone, so its order is free for the next offer
+            # None: a failed server is gone, so its order is free for the next offer.
+            return event.node and _with_price(event.node, order)
         if event.pending.spec is None:
             return event.error
         if isinstance(event.error, NotFound) and event.error.code == "vanished":
@@ -115,7 +118,7 @@ class Launch:
         if order.node is None:
             return error
         order.node = None
-        order.quotes = self._requote(order.pool)
+        order.quotes, order.refused = self._requote(order.pool)
         return None
 
     def _clear_away(self, order: Order, node: Node, error: PlatformError) -> Pending | PlatformError:
@@ -231,3 +234,10 @@ class Launch:
             provider=pending.provider,
             code="deadline",
         )
+
+
+def _with_price(node: Node, order: Order) -> Node:
+    """Some providers tell the price of a type in their catalogue only."""
+    before = order.node.price_hour if order.node else None
+    price = order.quotes[0].flavor.price_hour if order.bought and order.quotes else before
+    return node if node.price_hour is not None else replace(node, price_hour=price)

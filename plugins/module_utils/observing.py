@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .budget import fan_out
 from .errors import PlatformError
@@ -18,11 +18,8 @@ def observe(
     drivers: Mapping[str, NodeDriver],
     owner_filter: Mapping[str, str],
     sweep: Mapping[str, Sequence[str] | None],
-    places: Collection[str] | None = None,
 ) -> Observed:
     """All servers with our labels, and disks left behind in the places that ``sweep`` names (None: everywhere).
-
-    With ``places``, parts of a provider that are other places than these are not read.
 
     A provider of which any part fails is in ``failed``; what its other parts showed is still in ``nodes``.
     """
@@ -31,8 +28,6 @@ def observe(
     failed: dict[str, PlatformError] = {}
     for name, driver in drivers.items():
         for scope in driver.scopes():
-            if places is not None and scope.name in driver.caps.locations and scope.name not in places:
-                continue
             owners.append(name)
             tasks.append(_lister(driver, scope, owner_filter))
         if driver.caps.leaves_disks and name in sweep:

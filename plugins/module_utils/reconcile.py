@@ -125,7 +125,7 @@ def _read(wish: Wish, run: Run, kube: Kube | None, check: bool) -> Seen:
     if kube is None:
         return Seen(observed, (), ())
     try:
-        kube_nodes = kube.nodes()
+        kube_nodes = run.retry(kube.nodes)
     except PlatformError as error:
         if not check:
             raise
@@ -225,7 +225,7 @@ class _Application:
             self._remove()
         elif self._plan.deletes:
             self._run.tell("nothing is deleted, because not everything that should come has come")
-        self._done.nodes = self._reread(launched)
+        self._done.nodes = self._left(launched)
         return self._done
 
     def _lay_ghosts(self) -> set[str]:
@@ -253,7 +253,7 @@ class _Application:
             Order(resume.pool, resume.node.name, [], node=resume.node)
             for resume in (*self._plan.resumes, *self._plan.arriving)
         ]
-        launch = Launch(self._run, self._wish.user_data, lambda pool: quotes(pool, self._catalogs)[0])
+        launch = Launch(self._run, self._wish.user_data, lambda pool: quotes(pool, self._catalogs))
         launched = launch.carry_out(orders)
         stopped = {resume.node.name for resume in self._plan.resumes}
         self._done.created += launched.bought
@@ -293,20 +293,8 @@ class _Application:
         kept = [fresh.pop(node.name, node) for node in self._plan.keeps]
         return [*kept, *fresh.values()]
 
-    def _reread(self, launched: Launched) -> list[Node]:
-        """The nodes as they are after the run; what cannot be read again is told as it was last seen."""
+    def _left(self, launched: Launched) -> list[Node]:
+        """The nodes as the run leaves them, each as it was last seen."""
         gone = set(self._done.deleted)
-        foreseen = [
-            *self._there(launched),
-            *(delete.node for delete in self._plan.deletes if delete.node.name not in gone),
-        ]
-        touched = [*launched.nodes, *(delete.node for delete in self._plan.deletes)]
-        places = {node.location for node in touched}
-        drivers = {name: self._run.drivers[name] for name in sorted({node.provider for node in touched})}
-        labels = {LABEL_FLEET: self._run.fleet, LABEL_CLUSTER: self._run.cluster}
-        now = observe(drivers, labels, {}, places)
-        reread = {(node.provider, node.location) for node in touched if node.provider not in now.failed}
-        return [
-            *(node for node in foreseen if (node.provider, node.location) not in reread),
-            *(node for node in now.nodes if (node.provider, node.location) in reread),
-        ]
+        staying = [delete.node for delete in self._plan.deletes if delete.node.name not in gone]
+        return [*self._there(launched), *staying]

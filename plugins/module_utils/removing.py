@@ -44,7 +44,7 @@ def remove(
         marked = [kube_node for node in nodes if (kube_node := behind[node.id])]
         problems += [
             outcome
-            for outcome in fan_out([_cordoner(kube, kube_node.name) for kube_node in marked])
+            for outcome in fan_out([_cordoner(run, kube, kube_node.name) for kube_node in marked])
             if isinstance(outcome, PlatformError) and not isinstance(outcome, NotFound)
         ]
         if problems:
@@ -97,7 +97,7 @@ def _forget(run: Run, node: Node, kube: Kube | None, kube_node: KubeNode | None)
     if kube is None or kube_node is None:
         return []
     try:
-        kube.delete_node(kube_node.name)
+        run.retry(lambda: kube.delete_node(kube_node.name))
     except NotFound:
         return []
     except PlatformError as error:
@@ -114,8 +114,8 @@ def _too_late(node: Node) -> PlatformError:
     )
 
 
-def _cordoner(kube: Kube, name: str) -> Callable[[], None]:
-    return lambda: kube.cordon(name)
+def _cordoner(run: Run, kube: Kube, name: str) -> Callable[[], None]:
+    return lambda: run.retry(lambda: kube.cordon(name))
 
 
 def _sweeper(run: Run, leftover: Leftover) -> Callable[[], None]:

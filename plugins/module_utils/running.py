@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from .budget import fan_out
+from .budget import fan_out, retry
 from .errors import Ambiguous, PlatformError, RateLimited, Transient
 from .model import Event, Pending
 from .providers.base import Clock, NodeDriver, Sleep
+
+T = TypeVar("T")
 
 FIRST_INTERVAL = 1.0
 LONGEST_INTERVAL = 5.0
@@ -33,6 +36,10 @@ class Run:
     def time_left(self) -> float:
         """Seconds until the deadline, never below zero."""
         return max(0.0, self.deadline - self.clock())
+
+    def retry(self, call: Callable[[], T]) -> T:
+        """Make a call that may be repeated, within the deadline; for calls that do not go through a driver."""
+        return retry(call, sleep=self.sleep, clock=self.clock, deadline=self.deadline)
 
     def over(self) -> bool:
         """Whether the deadline has passed."""

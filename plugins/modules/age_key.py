@@ -19,7 +19,7 @@ author: Sovereign Fleet Maintainers (@sovereign-fleet)
 options:
   path:
     description:
-      - The key file.
+      - The key file. Its public keys stand beside it, in a file of the same name with C(.pub) at the end.
     type: path
     required: true
   key:
@@ -124,17 +124,20 @@ def _settle(params: t.Mapping[str, t.Any], path: Path, *, check_mode: bool) -> d
     api = _api(params["kubeconfig"], check_mode)
     in_cluster = age.read_cluster(api) if api else None
     decision = age.decide(given, age.read_file(path), in_cluster, replace=params["replace"])
-    keys = decision.keys
+    keys = decision.keys if check_mode else decision.keys or age.generate(program)
+    known = age.recipients(keys, program) if keys else []
+    write_public = not keys or age.public_text(path).split() != known
     if not check_mode:
-        keys = keys or age.generate(program)
         if decision.write_file:
             age.write_file(path, keys)
+        if write_public:
+            age.write_public(path, known)
         if api and decision.write_cluster:
             age.write_cluster(api, keys)
     new_cluster = bool(params["kubeconfig"]) and api is None
     places = [f"key file {path}"] if decision.write_file else []
+    places += [f"public keys {age.public_file(path)}"] if write_public else []
     places += ["Secret flux-system/sops-age"] if decision.write_cluster or new_cluster else []
-    known = age.recipients(keys, program) if keys else []
     return {
         "changed": bool(places),
         "recipients": known,

@@ -125,6 +125,13 @@ cluster:
       description: Tier of the control plane.
       type: str
       sample: basic
+kubeconfig:
+  description:
+    - Where the kubeconfig of this cluster lies. Empty in check mode as long as it does not lie there, so that what
+      comes next does not ask a cluster of the past.
+  returned: when O(state=present)
+  type: str
+  sample: /home/someone/.fleet/acme/production/kubeconfig
 """
 
 from collections.abc import Mapping
@@ -178,6 +185,7 @@ def reconciled(params: Mapping[str, Any], *, check_mode: bool) -> Result:
     return {
         "changed": bool(changes) or bool(rewritten),
         "cluster": after.as_result() if after else {},
+        "kubeconfig": _opens(params["kubeconfig"], after, rewritten, check_mode=check_mode),
         "diff": [{"before": before_text, "after": after_text}, *rewritten],
     }
 
@@ -213,6 +221,14 @@ def _kubeconfig(
     if not check_mode:
         kubeconfig_file.write(path, content)
     return [shown]
+
+
+def _opens(
+    path: str | None, cluster: CloudfleetCluster | None, rewritten: list[dict[str, str]], *, check_mode: bool
+) -> str:
+    """The path at which the kubeconfig of this cluster lies now; empty when only a real run would put it there."""
+    stale = check_mode and (cluster is None or bool(rewritten))
+    return "" if stale or not path else path
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ options:
         following.
     type: path
     required: true
-  message:
+  commit_message:
     description:
       - Message of the commit. By default it tells how many files changed.
     type: str
@@ -170,7 +170,7 @@ SPEC: dict[str, t.Any] = {
     },
     "dest": {"type": "path", "required": True},
     **TREE_SPEC,
-    "message": {"type": "str"},
+    "commit_message": {"type": "str"},
     "author": {
         "type": "dict",
         "options": {
@@ -192,7 +192,9 @@ def push(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]
     request = Request.of(params)
     publisher = _publisher(params)
     published = (
-        publisher.predict(request) if check_mode else publisher.publish(request, _message_maker(params["message"]))
+        publisher.predict(request)
+        if check_mode
+        else publisher.publish(request, _message_maker(params["commit_message"]))
     )
     return {
         "changed": bool(published.changes),
@@ -232,6 +234,8 @@ def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     result = run(module.params, module.check_mode, module._diff)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -158,3 +158,10 @@ def test_nothing_is_left_behind_that_carries_our_mark(case: Case) -> None:
     case.run(0, confirm=foreseen["plan_hash"])
 
     assert case.driver().leftovers(LABELS) == []
+
+
+def test_what_others_left_behind_is_not_ours(case: Case) -> None:
+    case.profile.make_foreign(case.cloud, "stranger", {"owner": "somebody"})
+    case.quiet()
+
+    assert case.driver().leftovers(None) == []

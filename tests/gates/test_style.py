@@ -6,7 +6,7 @@ from tests.gates.project import ROOT, environment, files, run
 
 
 def test_ruff_finds_nothing() -> None:
-    run("ruff", "check", "--quiet", ".")
+    run("ruff", "check", "--quiet", "--output-format", "concise", ".")
 
 
 def test_python_is_formatted() -> None:

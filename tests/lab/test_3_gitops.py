@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,8 +37,8 @@ class Clone:
 
 
 @pytest.fixture
-def clone(fleet: console.Run, tmp_path: Path) -> Iterator[Clone]:
-    yield Clone(tmp_path / "clone")
+def clone(fleet: console.Run, tmp_path: Path) -> Clone:
+    return Clone(tmp_path / "clone")
 
 
 def test_a_commit_changes_the_greeting_without_ansible_and_stays(clone: Clone) -> None:

@@ -40,7 +40,15 @@ def test_growing_touches_the_new_node_alone_and_shrinking_drains_it_first(fleet:
     # Something that runs on the new node and nowhere else must be moved away, not cut off.
     console.kubectl("label", "node", "development-scaleway-workers-3", "fleet-test/here=yes")
     console.kubectl(
-        *("-n", "default", "create", "deployment", "guest", "--image=ghcr.io/stefanprodan/podinfo:6.9.2", "--replicas=1")
+        *(
+            "-n",
+            "default",
+            "create",
+            "deployment",
+            "guest",
+            "--image=ghcr.io/stefanprodan/podinfo:6.9.2",
+            "--replicas=1",
+        )
     )
     pinned = {"spec": {"template": {"spec": {"nodeSelector": {"fleet-test/here": "yes"}}}}}
     console.kubectl("-n", "default", "patch", "deployment", "guest", "-p", json.dumps(pinned))
@@ -52,7 +60,9 @@ def test_growing_touches_the_new_node_alone_and_shrinking_drains_it_first(fleet:
         assert _names("scaleway") == SCALEWAY
         assert _node_uids() == nodes
         assert {server["id"] for server in console.servers()} == servers
-        evicted = console.kubectl("-n", "default", "get", "pods", "-l", "app=guest", "-o", "jsonpath={.items[*].spec.nodeName}")
+        evicted = console.kubectl(
+            "-n", "default", "get", "pods", "-l", "app=guest", "-o", "jsonpath={.items[*].spec.nodeName}"
+        )
         assert evicted == ""
     finally:
         console.kubectl("-n", "default", "delete", "deployment", "guest")

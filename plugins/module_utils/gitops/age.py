@@ -92,11 +92,23 @@ def read_file(path: Path) -> Keys:
 
 def write_file(path: Path, keys: Keys) -> None:
     """Writes a key file that only its owner can read."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        target.write(keys.text)
-    os.replace(scratch, path)
+    _write(path, keys.text, 0o600)
+
+
+def public_file(path: Path) -> Path:
+    """The file beside a key file that holds its public keys, one a line: all that encrypting needs."""
+    return path.with_name(f"{path.name}.pub")
+
+
+def public_text(path: Path) -> str:
+    """What stands in the file of the public keys; nothing if it does not exist."""
+    file = public_file(path)
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def write_public(path: Path, known: Sequence[str]) -> None:
+    """Writes the public keys beside the key file of this path."""
+    _write(public_file(path), "".join(f"{recipient}\n" for recipient in known), 0o644)
 
 
 def read_cluster(api: Api) -> Keys:
@@ -127,6 +139,14 @@ def recipients(keys: Keys, program: str) -> list[str]:
     if done.code != 0:
         raise Permanent(f"{program} cannot read the age key. Is it complete?")
     return done.output.decode().split()
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    scratch = path.with_name(f".{path.name}.new")
+    scratch.unlink(missing_ok=True)
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as target:
+        target.write(text)
+    os.replace(scratch, path)
 
 
 def _secret(keys: Keys) -> Json:

@@ -26,6 +26,8 @@ _HEALTH = ("all", "none")
 _LAB = ("runs", "simulated", "no")
 _REQUIRED = ("layer", "description", "source", "namespace", "runs", "placement", "jurisdiction", "licence", "lab")
 _OPTIONAL = ("needs", "own_files", "secrets", "storage_classes", "health_checks")
+KEYS = (*_REQUIRED, *_OPTIONAL)
+"""Keys of a component.yml."""
 
 Parse = Callable[[str], Any]
 

@@ -21,7 +21,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Template
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import Permanent
 from .catalogue import PER_PROVIDER, Component
@@ -58,7 +58,7 @@ spec:
 _ARGUMENTS = "/spec/template/spec/containers/0/args/-"
 
 Document = dict[str, Any]
-Content = str | list[Document]
+Content: TypeAlias = "str | list[Document]"
 """A text as it is, or YAML documents."""
 
 

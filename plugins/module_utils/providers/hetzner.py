@@ -8,19 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from ..budget import Budget, fan_out
 from ..errors import (
     Ambiguous,
     Auth,
-    Capacity,
     Conflict,
     NotFound,
     Permanent,
     PlatformError,
-    Quota,
     RateLimited,
     Transient,
 )
@@ -37,71 +34,34 @@ from ..model import (
     Scope,
     ServerSpec,
 )
-from .base import Capabilities, Clock, Setting, Sleep
+from .base import Clock, Sleep
+from .hetzner_wire import (
+    CAPS,
+    LEFTOVER_KINDS,
+    NAME,
+    SETTINGS,
+    TITLE,
+    Item,
+    classify,
+    gone_from_sale,
+    job_error,
+    listed,
+    mapping,
+    read,
+    selector,
+    to_flavor,
+    to_node,
+)
 from .paging import Page, read_all
-from .transport import CONNECT_TIMEOUT, READ_TIMEOUT, Peer, Refusal, Transport
+from .transport import CONNECT_TIMEOUT, READ_TIMEOUT, Peer, Transport
 
-Item = dict[str, Any]
+__all__ = ["CAPS", "SETTINGS", "HetznerDriver", "connect"]
 
-NAME = "hetzner"
-TITLE = "Hetzner"
-CURRENCY = "EUR"
 PER_PAGE = 50
 REQUESTS_PER_HOUR = 3600
 FEW = 5
 """Up to this many servers are looked at one by one; more are listed."""
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "endpoint", "HCLOUD_ENDPOINT", "base URL of the API", required=False, default="https://api.hetzner.cloud/v1"
-    ),
-    Setting("token", "HCLOUD_TOKEN", "API token of the project, with read and write permission", secret=True),
-)
-
-_PLACES = {
-    "fsn1": ("eu-central", "DE"),
-    "nbg1": ("eu-central", "DE"),
-    "hel1": ("eu-central", "FI"),
-    "ash": ("us-east", "US"),
-    "hil": ("us-west", "US"),
-    "sin": ("ap-southeast", "SG"),
-}
-CAPS = Capabilities(
-    title=TITLE,
-    locations={name: Scope(NAME, name, region, country) for name, (region, country) in _PLACES.items()},
-    default_image="ubuntu-24.04",
-    provider_id_prefix="hcloud://",
-    max_user_data=32 * 1024,
-    unique_names=True,
-    leaves_disks=False,
-)
-
-_STATES = {
-    "running": "running",
-    "initializing": "creating",
-    "starting": "creating",
-    "off": "stopped",
-    "deleting": "deleting",
-}
-_KINDS: dict[str, type[PlatformError]] = {
-    "unauthorized": Auth,
-    "forbidden": Auth,
-    "token_readonly": Auth,
-    "not_found": NotFound,
-    "uniqueness_error": Conflict,
-    "protected": Conflict,
-    "resource_in_use": Conflict,
-    "resource_unavailable": Capacity,
-    "placement_error": Capacity,
-    "resource_limit_exceeded": Quota,
-    "rate_limit_exceeded": RateLimited,
-    # Both say that nothing was done because something else is being done to the server.
-    "locked": Transient,
-    "conflict": Transient,
-    "maintenance": Transient,
-}
-_LEFTOVER_KINDS = {"volumes": "server", "primary_ips": "assignee_id", "floating_ips": "server"}
-"""Billable things, and the field that names the server each is attached to."""
 # Pending.step: "actions:1,2" while ordered jobs run, "state" when the server's own state tells.
 _ACTIONS = "actions:"
 _STATE = "state"
@@ -120,7 +80,7 @@ def connect(settings: Mapping[str, str], *, clock: Clock, sleep: Sleep, deadline
     budget = Budget(
         per_second=REQUESTS_PER_HOUR / 3600, burst=REQUESTS_PER_HOUR, clock=clock, sleep=sleep, deadline=deadline
     )
-    return HetznerDriver(Transport(peer, _sdk_request(settings.get("token", ""), endpoint), _read, _classify, budget))
+    return HetznerDriver(Transport(peer, _sdk_request(settings.get("token", ""), endpoint), read, classify, budget))
 
 
 def _sdk_request(token: str, endpoint: str) -> Callable[..., Any]:
@@ -149,19 +109,6 @@ def _sdk_request(token: str, endpoint: str) -> Callable[..., Any]:
     return client.request
 
 
-def _read(status: int, body: Any) -> Refusal:
-    error = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        return Refusal(status, "", "")
-    return Refusal(status, str(error.get("code") or ""), str(error.get("message") or ""), error.get("details"))
-
-
-def _classify(refusal: Refusal) -> type[PlatformError] | None:
-    if refusal.code == "maintenance" and refusal.status == 503:
-        return None
-    return _KINDS.get(refusal.code)
-
-
 class HetznerDriver:
     """One project of Hetzner Cloud."""
 
@@ -181,7 +128,7 @@ class HetznerDriver:
 
     def list_nodes(self, scope: Scope, owner_filter: Mapping[str, str] | None) -> Iterator[Node]:
         """Every server of the project that carries all labels of the filter."""
-        yield from map(to_node, self._all("/servers", "servers", _selector(owner_filter)))
+        yield from map(to_node, self._all("/servers", "servers", selector(owner_filter)))
 
     def catalog(self, scope: Scope) -> list[Flavor]:
         """The server types with their price in this location; read once."""
@@ -195,10 +142,11 @@ class HetznerDriver:
     ) -> list[Leftover]:
         """Volumes and addresses with our labels that no server holds."""
         found = []
-        for kind, holder in _LEFTOVER_KINDS.items():
-            for item in self._all(f"/{kind}", kind, _selector(owner_filter)):
+        for kind, holder in LEFTOVER_KINDS.items():
+            for item in self._all(f"/{kind}", kind, selector(owner_filter)):
                 place = str((item.get("location") or item.get("home_location") or {}).get("name") or "")
-                if item.get(holder) is None and (locations is None or place in locations):
+                ours = LABEL_FLEET in mapping(item.get("labels"))
+                if ours and item.get(holder) is None and (locations is None or place in locations):
                     found.append(Leftover(NAME, kind, str(item["id"]), str(item.get("name") or ""), place))
         return found
 
@@ -206,7 +154,7 @@ class HetznerDriver:
         def read(page: int) -> Page:
             body = self._get(path, {**query, "sort": "id:asc", "page": str(page), "per_page": str(PER_PAGE)})
             paging = (body.get("meta") or {}).get("pagination") or {}
-            items = _items(body, key)
+            items = listed(body, key)
             return Page(items, int(paging.get("total_entries") or len(items)), int(paging.get("last_page") or 1))
 
         return read_all(read, lambda item: item.get("id"), TITLE)
@@ -256,7 +204,7 @@ class HetznerDriver:
                 raise
             return self._take_over(spec)
         except (Permanent, NotFound) as error:
-            raise _gone_from_sale(error, spec) or error from None
+            raise gone_from_sale(error, spec) or error from None
         node = to_node(self._one(answer, "server"))
         jobs = [answer.get("action"), *(answer.get("next_actions") or [])]
         return _pending(node, spec, _after(jobs))
@@ -349,7 +297,7 @@ class HetznerDriver:
         found = []
         for start in range(0, len(ordered), PER_PAGE):
             part = ordered[start : start + PER_PAGE]
-            found += _items(self._get("/actions", {"id": part, "per_page": PER_PAGE}), "actions")
+            found += listed(self._get("/actions", {"id": part, "per_page": PER_PAGE}), "actions")
         return {str(job.get("id")): job for job in found}
 
     def _servers(self, pendings: Sequence[Pending]) -> dict[str, Item]:
@@ -363,7 +311,7 @@ class HetznerDriver:
         listed = [
             item
             for fleet, cluster in sorted(owners)
-            for item in self._all("/servers", "servers", _selector({LABEL_FLEET: fleet, LABEL_CLUSTER: cluster}))
+            for item in self._all("/servers", "servers", selector({LABEL_FLEET: fleet, LABEL_CLUSTER: cluster}))
         ]
         return {str(item["id"]): item for item in listed}
 
@@ -399,88 +347,6 @@ class HetznerDriver:
         return Event(replace(pending, step=step), False)
 
 
-# ---- wire to model
-
-
-def to_node(server: Item) -> Node:
-    """A server as the API shows it."""
-    location = _mapping(server.get("location"))
-    place = str(location.get("name") or "")
-    known = CAPS.locations.get(place)
-    net = _mapping(server.get("public_net"))
-    labels = {str(key): str(value) for key, value in _mapping(server.get("labels")).items()}
-    kind = _mapping(server.get("server_type"))
-    private = server.get("private_net") or []
-    return Node(
-        provider=NAME,
-        id=str(server.get("id")),
-        name=str(server.get("name") or ""),
-        location=place,
-        zone=place,
-        region=str(location.get("network_zone") or (known.region if known else "")),
-        country=str(location.get("country") or (known.country if known else "")),
-        type=str(kind.get("name") or ""),
-        state=_STATES.get(str(server.get("status")), "unknown"),
-        public_ipv4=str(_mapping(net.get("ipv4")).get("ip") or ""),
-        public_ipv6=_first_address(str(_mapping(net.get("ipv6")).get("ip") or "")),
-        private_ipv4=str(_mapping(private[0]).get("ip") or "") if private else "",
-        labels=labels,
-        owner=Owner.from_labels(labels),
-        price_hour=_price(kind, place),
-        protected=bool(_mapping(server.get("protection")).get("delete")),
-        provider_id=f"{CAPS.provider_id_prefix}{server.get('id')}",
-        created=str(server.get("created") or ""),
-        disks=tuple(str(volume) for volume in server.get("volumes") or []),
-    )
-
-
-def to_flavor(item: Item, location: str) -> Flavor | None:
-    """A server type as it is sold in a location, or None when it is not."""
-    price = _price(item, location)
-    places = {_mapping(place).get("name"): _mapping(place) for place in item.get("locations") or []}
-    if price is None and location not in places:
-        return None
-    return Flavor(
-        name=str(item.get("name") or ""),
-        cpus=int(item.get("cores") or 0),
-        memory_gib=Decimal(str(item.get("memory") or 0)),
-        price_hour=price,
-        currency=CURRENCY,
-        available=bool(places[location].get("available", True)) if location in places else not places,
-    )
-
-
-def _price(server_type: Mapping[str, Any], location: str) -> Decimal | None:
-    for price in server_type.get("prices") or []:
-        if price.get("location") == location:
-            net = _mapping(price.get("price_hourly")).get("net")
-            return None if net is None else Decimal(str(net)).normalize()
-    return None
-
-
-def _first_address(network: str) -> str:
-    """A server gets a whole /64 and answers on its first address."""
-    base, slash, _prefix = network.partition("/")
-    return f"{base}1" if slash and base.endswith("::") else base
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _items(body: Item, key: str) -> list[Item]:
-    items = body.get(key)
-    if not isinstance(items, list):
-        raise Permanent(
-            f"{TITLE} sent a list without {key!r}; is the endpoint right?", provider=NAME, code="unexpected"
-        )
-    return items
-
-
-def _selector(labels: Mapping[str, str] | None) -> dict[str, str]:
-    return {"label_selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))} if labels else {}
-
-
 # ---- what is under way
 
 
@@ -506,31 +372,10 @@ def _by_jobs(pending: Pending, jobs: Mapping[str, Item]) -> Event | None:
     mine = [jobs[job] for job in _job_ids(pending) if job in jobs]
     for job in mine:
         if job.get("status") == "error":
-            return Event(pending, True, node=pending.node, error=_job_error(pending, job))
+            return Event(pending, True, node=pending.node, error=job_error(pending.name, job))
     if any(job.get("status") != "success" for job in mine):
         return Event(replace(pending, step=_after(mine)), False)
     if mine and pending.spec is not None and pending.node is not None:
         node = replace(pending.node, state="running")
         return Event(replace(pending, node=node), True, node)
     return None
-
-
-def _job_error(pending: Pending, job: Item) -> PlatformError:
-    error = _mapping(job.get("error"))
-    code, message = str(error.get("code") or "action_failed"), str(error.get("message") or "no reason given")
-    kind = _KINDS.get(code, Permanent)
-    what = str(job.get("command") or "the job").replace("_", " ")
-    return kind(f"{TITLE} could not {what} {pending.name}: {message} ({code}).", provider=NAME, code=code)
-
-
-def _gone_from_sale(error: PlatformError, spec: ServerSpec) -> NotFound | None:
-    """A type, image or place that is not sold (any more) is a reason to take the next offer, a wrong value is not."""
-    said = str(error).lower()
-    if not any(word in said for word in ("server type", "server_type", "image", "location")):
-        return None
-    return NotFound(
-        f"{error} The offer was {spec.offer}{f' with image {spec.offer.image}' if spec.offer.image else ''}.",
-        provider=NAME,
-        code=error.code,
-        request_id=error.request_id,
-    )

@@ -20,12 +20,10 @@ from ..budget import Budget, fan_out
 from ..errors import (
     Ambiguous,
     Auth,
-    Capacity,
     Conflict,
     NotFound,
     Permanent,
     PlatformError,
-    Quota,
     RateLimited,
     Transient,
 )
@@ -43,15 +41,34 @@ from ..model import (
     Scope,
     ServerSpec,
 )
-from .base import Capabilities, Clock, Setting, Sleep
+from .base import Clock, Sleep
 from .paging import Page, read_all
-from .transport import Peer, Refusal, Transport
+from .scaleway_wire import (
+    BLOCK,
+    CAPS,
+    NAME,
+    SETTINGS,
+    TITLE,
+    Item,
+    classify,
+    disk_path,
+    gone_from_sale,
+    mapping,
+    own_disks,
+    read,
+    tag_query,
+    to_flavor,
+    to_labels,
+    to_node,
+    to_price,
+    to_tags,
+    total_count,
+    zone_path,
+)
+from .transport import Peer, Transport
 
-Item = dict[str, Any]
+__all__ = ["CAPS", "SETTINGS", "ScalewayDriver", "connect"]
 
-NAME = "scaleway"
-TITLE = "Scaleway"
-CURRENCY = "EUR"
 PER_PAGE = 100
 PER_SECOND = 50.0
 BURST = 100.0
@@ -61,60 +78,11 @@ POWER_TRIES = 5
 """How often a server that is off again after power-on is switched on."""
 USER_DATA_KEY = "cloud-init"
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting("endpoint", "SCW_API_URL", "base URL of the API", required=False, default="https://api.scaleway.com"),
-    Setting("access_key", "SCW_ACCESS_KEY", "access key of an API key"),
-    Setting("secret_key", "SCW_SECRET_KEY", "secret key of an API key", secret=True),
-    Setting("project_id", "SCW_DEFAULT_PROJECT_ID", "id of the project"),
-)
-
-_ZONES = {
-    "fr-par": ("FR", 3),
-    "nl-ams": ("NL", 3),
-    "pl-waw": ("PL", 3),
-    "it-mil": ("IT", 1),
-}
-_LOCATIONS = {
-    f"{region}-{number}": Scope(NAME, f"{region}-{number}", region, country)
-    for region, (country, zones) in _ZONES.items()
-    for number in range(1, zones + 1)
-}
-CAPS = Capabilities(
-    title=TITLE,
-    locations=_LOCATIONS,
-    default_image="ubuntu_noble",
-    provider_id_prefix="scaleway://instance/",
-    max_user_data=128 * 1024,
-    unique_names=False,
-    leaves_disks=True,
-)
-
-_STATES = {
-    "running": "running",
-    "starting": "creating",
-    "stopped": "stopped",
-    "stopped in place": "stopped",
-    "stopped_in_place": "stopped",
-    "locked": "error",
-}
-_KINDS: dict[str, type[PlatformError]] = {
-    "denied_authentication": Auth,
-    "permissions_denied": Auth,
-    "quotas_exceeded": Quota,
-    "out_of_stock": Capacity,
-    "too_many_requests": RateLimited,
-    "unknown_resource": NotFound,
-    "not_found": NotFound,
-    "resource_expired": NotFound,
-    # Nothing was done because something else is being done to the server.
-    "transient_state": Transient,
-}
 # Pending.step: "ordered" until the server is known to be the only one with its token, then "started:<tries>";
 # "removing:<kind>/<disk>,…" on the way out, with the disks that have to go after the server.
 _ORDERED = "ordered"
 _STARTED = "started:"
 _REMOVING = "removing:"
-_BLOCK = "sbs_volume"
 
 
 def connect(settings: Mapping[str, str], *, clock: Clock, sleep: Sleep, deadline: float | None) -> ScalewayDriver:
@@ -130,7 +98,7 @@ def connect(settings: Mapping[str, str], *, clock: Clock, sleep: Sleep, deadline
     budget = Budget(per_second=PER_SECOND, burst=BURST, clock=clock, sleep=sleep, deadline=deadline)
     project = settings.get("project_id", "")
     perform = _sdk_request(settings, endpoint, project)
-    return ScalewayDriver(Transport(peer, perform, _read, _classify, budget), project)
+    return ScalewayDriver(Transport(peer, perform, read, classify, budget), project)
 
 
 def _sdk_request(settings: Mapping[str, str], endpoint: str, project: str) -> Callable[..., Any]:
@@ -181,30 +149,6 @@ def _sdk_request(settings: Mapping[str, str], endpoint: str, project: str) -> Ca
     return perform
 
 
-def _read(status: int, body: Any) -> Refusal:
-    if not isinstance(body, dict):
-        return Refusal(status, "", "")
-    message = str(body.get("message") or "")
-    if body.get("help_message"):
-        message += f"; {body['help_message']}"
-    fields = body.get("fields") or body.get("details")
-    if isinstance(fields, dict):
-        message += "".join(
-            f"; {name}: {why[0] if isinstance(why, list) and why else why}" for name, why in fields.items()
-        )
-    elif isinstance(fields, list):
-        message += "".join(
-            f"; {' '.join(str(value) for value in entry.values())}" for entry in fields if isinstance(entry, dict)
-        )
-    return Refusal(status, str(body.get("type") or ""), message, body)
-
-
-def _classify(refusal: Refusal) -> type[PlatformError] | None:
-    if refusal.status == 403 and "quota" in refusal.message.lower():
-        return Quota
-    return _KINDS.get(refusal.code)
-
-
 class ScalewayDriver:
     """One project of Scaleway, all its zones."""
 
@@ -233,9 +177,9 @@ class ScalewayDriver:
 
     def catalog(self, scope: Scope) -> list[Flavor]:
         """The server types of the zone, with whether they are in stock."""
-        stock = self._table(f"{_zone(scope.name)}/products/servers/availability")
+        stock = self._table(f"{zone_path(scope.name)}/products/servers/availability")
         return [
-            to_flavor(name, item, _mapping(stock.get(name)))
+            to_flavor(name, item, mapping(stock.get(name)))
             for name, item in sorted(self._product_table(scope.name).items())
         ]
 
@@ -252,18 +196,18 @@ class ScalewayDriver:
         return found
 
     def _list(self, zone: str, owner_filter: Mapping[str, str] | None) -> list[Item]:
-        query = {"project": self._project, "order": "creation_date_asc", **_tag_query(owner_filter)}
-        return self._all(f"{_zone(zone)}/servers", "servers", query, "per_page")
+        query = {"project": self._project, "order": "creation_date_asc", **tag_query(owner_filter)}
+        return self._all(f"{zone_path(zone)}/servers", "servers", query, "per_page")
 
-    def _all(self, path: str, key: str, query: Mapping[str, str], size_option: str) -> list[Item]:
+    def _all(self, path: str, key: str, query: Mapping[str, str | list[str]], size_option: str) -> list[Item]:
         def read(page: int) -> Page:
             answer = self._transport.call("GET", path, params={**query, "page": str(page), size_option: str(PER_PAGE)})
-            items = _mapping(answer.body).get(key)
+            items = mapping(answer.body).get(key)
             if not isinstance(items, list):
                 raise Permanent(
                     f"{TITLE} sent a list without {key!r}; is the endpoint right?", provider=NAME, code="unexpected"
                 )
-            total = _total(answer.headers, answer.body, len(items))
+            total = total_count(answer.headers, answer.body, len(items))
             return Page(items, total, max(1, -(-total // PER_PAGE)))
 
         return read_all(read, lambda item: item.get("id"), TITLE)
@@ -274,9 +218,9 @@ class ScalewayDriver:
         page = 1
         while True:
             answer = self._transport.call("GET", path, params={"page": str(page), "per_page": str(PER_PAGE)})
-            part = _mapping(_mapping(answer.body).get("servers"))
+            part = mapping(mapping(answer.body).get("servers"))
             rows.update(part)
-            if not part or len(rows) >= _total(answer.headers, answer.body, len(rows)):
+            if not part or len(rows) >= total_count(answer.headers, answer.body, len(rows)):
                 return rows
             page += 1
 
@@ -284,7 +228,7 @@ class ScalewayDriver:
         with self._products_lock:
             known = self._products.get(zone)
         if known is None:
-            known = self._table(f"{_zone(zone)}/products/servers")
+            known = self._table(f"{zone_path(zone)}/products/servers")
             with self._products_lock:
                 self._products[zone] = known
         return known
@@ -294,7 +238,7 @@ class ScalewayDriver:
             table = self._product_table(zone)
         except PlatformError:
             return {}  # a price is welcome; the list of servers must not depend on it
-        return {name: price for name, item in table.items() if (price := _price(item)) is not None}
+        return {name: price for name, item in table.items() if (price := to_price(item)) is not None}
 
     def _private_addresses(self, region: str, servers: Sequence[Item]) -> dict[str, str]:
         """Address by id of the private network card; the server itself does not tell."""
@@ -306,7 +250,7 @@ class ScalewayDriver:
         except PlatformError:
             return {}
         return {
-            str(_mapping(entry.get("resource")).get("id")): str(entry.get("address") or "").partition("/")[0]
+            str(mapping(entry.get("resource")).get("id")): str(entry.get("address") or "").partition("/")[0]
             for entry in addresses
         }
 
@@ -315,30 +259,30 @@ class ScalewayDriver:
 
     def _loose_disks(self, zone: str, owner_filter: Mapping[str, str] | None) -> list[Leftover]:
         # Filtered here once more: the two services disagree on whether several tags mean "all" or "any".
-        wanted = _tags(owner_filter or {})
+        wanted = to_tags(owner_filter or {})
         local = self._all(
-            f"{_zone(zone)}/volumes", "volumes", {"project": self._project, **_tag_query(owner_filter)}, "per_page"
+            f"{zone_path(zone)}/volumes", "volumes", {"project": self._project, **tag_query(owner_filter)}, "per_page"
         )
         block = self._all(
             f"/block/v1/zones/{zone}/volumes",
             "volumes",
-            {"project_id": self._project, **_tag_query(owner_filter)},
+            {"project_id": self._project, "tags": sorted(wanted)},
             "page_size",
         )
-        loose = [("l_ssd", item) for item in local if not item.get("server") and item.get("volume_type") != _BLOCK]
-        loose += [(_BLOCK, item) for item in block if not item.get("references")]
+        loose = [("l_ssd", item) for item in local if not item.get("server") and item.get("volume_type") != BLOCK]
+        loose += [(BLOCK, item) for item in block if not item.get("references")]
         return [
             Leftover(NAME, kind, str(item["id"]), str(item.get("name") or ""), zone)
             for kind, item in loose
-            if wanted <= set(item.get("tags") or [])
+            if wanted <= set(item.get("tags") or []) and Owner.from_labels(to_labels(item.get("tags") or []))
         ]
 
     def _server(self, zone: str, server_id: str) -> Item | None:
         try:
-            body = self._transport.call("GET", f"{_zone(zone)}/servers/{server_id}").body
+            body = self._transport.call("GET", f"{zone_path(zone)}/servers/{server_id}").body
         except NotFound:
             return None
-        return dict(_mapping(_mapping(body).get("server"))) or None
+        return dict(mapping(mapping(body).get("server"))) or None
 
     # ---- creating
 
@@ -354,15 +298,15 @@ class ScalewayDriver:
             "commercial_type": spec.offer.type,
             "image": refs.image,
             "project": self._project,
-            "tags": sorted(_tags({**spec.labels, **spec.owner.labels()})),
+            "tags": sorted(to_tags({**spec.labels, **spec.owner.labels()})),
             "dynamic_ip_required": True,
             "boot_type": "local",
         }
         try:
-            answer = self._transport.call("POST", f"{_zone(zone)}/servers", json=body).body
+            answer = self._transport.call("POST", f"{zone_path(zone)}/servers", json=body).body
         except (Permanent, NotFound) as error:
-            raise _gone_from_sale(error, spec) or error from None
-        server = _mapping(_mapping(answer).get("server"))
+            raise gone_from_sale(error, spec) or error from None
+        server = mapping(mapping(answer).get("server"))
         if not server:
             raise Ambiguous(
                 f"{TITLE} confirmed the order of {spec.name} without naming it.", provider=NAME, code="unexpected"
@@ -403,16 +347,16 @@ class ScalewayDriver:
         zone, running = pending.location, server.get("state") in ("running", "stopped in place", "stopped_in_place")
         if not running and server.get("state") != "stopped":
             return pending  # on its way up or down: nothing can be ordered now
-        disks = [disk for disk in _own_disks(server) if disk[0] == _BLOCK or not running]
+        disks = [disk for disk in own_disks(server) if disk[0] == BLOCK or not running]
         for kind, disk in disks:
             # Marked before the server goes, so that a run that ends in between leaves nothing that cannot be found.
             with contextlib.suppress(Permanent):
                 self._ignore_missing(
-                    "PATCH", _disk_path(zone, kind, disk), json={"tags": sorted(_tags(owner.labels()))}
+                    "PATCH", disk_path(zone, kind, disk), json={"tags": sorted(to_tags(owner.labels()))}
                 )
         if disks:
             pending = replace(pending, step=_REMOVING + ",".join(f"{kind}/{disk}" for kind, disk in disks))
-        path = f"{_zone(zone)}/servers/{pending.id}"
+        path = f"{zone_path(zone)}/servers/{pending.id}"
         try:
             if running:
                 self._ignore_missing("POST", f"{path}/action", json={"action": "terminate"})
@@ -428,7 +372,7 @@ class ScalewayDriver:
 
     def remove_leftover(self, leftover: Leftover) -> None:
         """Delete a disk."""
-        self._ignore_missing("DELETE", _disk_path(leftover.location, leftover.kind, leftover.id))
+        self._ignore_missing("DELETE", disk_path(leftover.location, leftover.kind, leftover.id))
 
     def _ignore_missing(self, method: str, path: str, **options: Any) -> None:
         try:
@@ -489,7 +433,7 @@ class ScalewayDriver:
             return Event(self._remove(pending, owner, server) if owner else pending, False)
         for disk in filter(None, pending.step.removeprefix(_REMOVING).split(",")):
             kind, _slash, disk_id = disk.partition("/")
-            self._ignore_missing("DELETE", _disk_path(pending.location, kind, disk_id))
+            self._ignore_missing("DELETE", disk_path(pending.location, kind, disk_id))
         return Event(pending, True)
 
     def _go_on_coming(self, pending: Pending, spec: ServerSpec, server: Item, servers: Sequence[Item]) -> Event:
@@ -530,7 +474,7 @@ class ScalewayDriver:
         return Event(replace(pending, id=kept.id, node=kept), False)
 
     def _power_on(self, pending: Pending, spec: ServerSpec) -> None:
-        path = f"{_zone(pending.location)}/servers/{pending.id}"
+        path = f"{zone_path(pending.location)}/servers/{pending.id}"
         if spec.user_data:
             self._transport.call(
                 "PATCH",
@@ -547,112 +491,6 @@ class ScalewayDriver:
                 raise error from None
 
 
-# ---- wire to model
-
-
-def to_node(
-    server: Mapping[str, Any],
-    zone: str,
-    prices: Mapping[str, Decimal] | None = None,
-    addresses: Mapping[str, str] | None = None,
-) -> Node:
-    """A server as the API shows it."""
-    place = str(server.get("zone") or zone)
-    scope = CAPS.locations.get(place) or Scope(NAME, place, place.rpartition("-")[0], "")
-    labels = _labels(server.get("tags") or [])
-    kind = str(server.get("commercial_type") or "")
-    private = [
-        address for nic in server.get("private_nics") or [] if (address := (addresses or {}).get(str(nic.get("id"))))
-    ]
-    return Node(
-        provider=NAME,
-        id=str(server.get("id")),
-        name=str(server.get("name") or ""),
-        location=place,
-        zone=place,
-        region=scope.region,
-        country=scope.country,
-        type=kind,
-        state=_STATES.get(str(server.get("state")), "unknown"),
-        public_ipv4=_address(server, "inet"),
-        public_ipv6=_address(server, "inet6"),
-        private_ipv4=private[0] if private else "",
-        labels=labels,
-        owner=Owner.from_labels(labels),
-        price_hour=(prices or {}).get(kind),
-        protected=bool(server.get("protected")),
-        provider_id=f"{CAPS.provider_id_prefix}{place}/{server.get('id')}",
-        created=str(server.get("creation_date") or ""),
-        disks=tuple(
-            str(disk.get("id"))
-            for slot, disk in _mapping(server.get("volumes")).items()
-            if str(slot) != "0" and _mapping(disk).get("volume_type") == _BLOCK
-        ),
-    )
-
-
-def to_flavor(name: str, item: Mapping[str, Any], stock: Mapping[str, Any]) -> Flavor:
-    """A server type as it is sold in a zone."""
-    return Flavor(
-        name=name,
-        cpus=int(item.get("ncpus") or 0),
-        memory_gib=(Decimal(str(item.get("ram") or 0)) / 2**30).normalize(),
-        price_hour=_price(item),
-        currency=CURRENCY,
-        available=stock.get("availability") != "shortage" and not item.get("end_of_service"),
-    )
-
-
-def _price(item: Mapping[str, Any]) -> Decimal | None:
-    price = item.get("hourly_price")
-    return None if price is None else Decimal(str(price))
-
-
-def _address(server: Mapping[str, Any], family: str) -> str:
-    for entry in server.get("public_ips") or []:
-        if entry.get("family", "inet") == family:
-            return str(entry.get("address") or "")
-    legacy = _mapping(server.get("public_ip" if family == "inet" else "ipv6"))
-    return str(legacy.get("address") or "")
-
-
-def _labels(tags: Sequence[Any]) -> dict[str, str]:
-    parts = [str(tag).partition("=") for tag in tags]
-    return {key: value for key, _equals, value in parts}
-
-
-def _tags(labels: Mapping[str, str]) -> set[str]:
-    return {f"{key}={value}" for key, value in labels.items()}
-
-
-def _tag_query(labels: Mapping[str, str] | None) -> dict[str, str]:
-    return {"tags": ",".join(sorted(_tags(labels)))} if labels else {}
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _total(headers: Mapping[str, str], body: Any, fallback: int) -> int:
-    told = headers.get("X-Total-Count") or _mapping(body).get("total_count")
-    return int(told) if told is not None and str(told).isdigit() else fallback
-
-
-def _zone(zone: str) -> str:
-    return f"/instance/v1/zones/{zone}"
-
-
-def _disk_path(zone: str, kind: str, disk: str) -> str:
-    return f"/block/v1/zones/{zone}/volumes/{disk}" if kind == _BLOCK else f"{_zone(zone)}/volumes/{disk}"
-
-
-def _own_disks(server: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Kind and id of the disks that came with the server: its first and all local ones. Others were attached."""
-    disks = [(str(slot), _mapping(disk)) for slot, disk in _mapping(server.get("volumes")).items()]
-    kinds = [(slot, str(disk.get("volume_type") or "l_ssd"), str(disk.get("id"))) for slot, disk in disks]
-    return [(kind, disk) for slot, kind, disk in kinds if slot == "0" or kind != _BLOCK]
-
-
 # ---- what is under way
 
 
@@ -666,22 +504,9 @@ def _owner(pending: Pending) -> Owner | None:
 
 def _first_of(owner: Owner, servers: Sequence[Item]) -> Item | None:
     """The server that every run keeps when several carry one token: one that is on, else the one ordered first."""
-    same = [server for server in servers if Owner.from_labels(_labels(server.get("tags") or [])) == owner]
+    same = [server for server in servers if Owner.from_labels(to_labels(server.get("tags") or [])) == owner]
     return min(
         same,
         key=lambda server: (server.get("state") == "stopped", str(server.get("creation_date")), str(server.get("id"))),
         default=None,
-    )
-
-
-def _gone_from_sale(error: PlatformError, spec: ServerSpec) -> NotFound | None:
-    """A type or image that is not sold (any more) is a reason to take the next offer, a wrong value is not."""
-    said = str(error).lower()
-    if not any(word in said for word in ("commercial", "server type", "image", "end of service")):
-        return None
-    return NotFound(
-        f"{error} The offer was {spec.offer}{f' with image {spec.offer.image}' if spec.offer.image else ''}.",
-        provider=NAME,
-        code=error.code,
-        request_id=error.request_id,
     )

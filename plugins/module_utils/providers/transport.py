@@ -64,7 +64,7 @@ Perform = Callable[..., Any]
 """(method, path, **options of requests.Session.request) -> parsed JSON, or the response itself."""
 Read = Callable[[int, Any], Refusal]
 """(status, JSON body or None) -> what the provider said."""
-Classify = Callable[[Refusal], type[PlatformError] | None]
+Classify = Callable[[Refusal], "type[PlatformError] | None"]
 """The class of a refusal; None leaves it to the HTTP status."""
 
 

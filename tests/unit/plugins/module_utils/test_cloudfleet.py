@@ -77,6 +77,7 @@ def test_a_cluster_is_found_by_name(server: CloudfleetServer, client: Cloudfleet
         ),
         pytest.param((502, "<html>Bad Gateway</html>"), Transient, "HTTP 502", id="a gateway's page"),
         pytest.param((200, "<html>Login</html>"), Permanent, "something else than JSON", id="a login page"),
+        pytest.param((301, ""), Permanent, "HTTP 301", id="a redirect"),
         pytest.param((200, '"text"'), Permanent, "a list of clusters", id="another shape"),
         pytest.param((200, "[{}]"), Permanent, "objects with an id", id="objects of another shape"),
         pytest.param("reset", Transient, "No answer from Cloudfleet", id="no answer"),

@@ -100,6 +100,15 @@ def test_no_failure_yet(item: dict[str, Any]) -> None:
     assert waiting(source(), item).failure(patient_with_source=True) == ""
 
 
+def test_a_path_that_is_not_in_the_repository_is_told_when_nothing_moves_any_more() -> None:
+    lost = failed(reason="ArtifactFailed", at="")
+    assert waiting(source(), lost).failure(patient_with_source=True) == ""
+    assert "podinfo cannot use its source: ArtifactFailed: no such file." in waiting(source(), lost).failure(
+        patient_with_source=True, quiet=True
+    )
+    assert waiting(source(fetched=OLD), lost).failure(patient_with_source=True, quiet=True) == ""
+
+
 def test_a_named_kustomization_that_is_suspended_fails_at_once() -> None:
     wait = waiting(source(), work("a", suspended=True, applied=OLD), names=("a",))
     assert "flux resume kustomization a" in wait.failure(patient_with_source=True)
@@ -152,8 +161,8 @@ def test_an_event_from_before_is_ignored() -> None:
     assert wait.done()
 
 
-def asked(wait: FluxWait) -> list[str]:
-    return [condition.label for condition in wait.to_request()]
+def asked(wait: FluxWait, *, quiet: bool = False) -> list[str]:
+    return [condition.label for condition in wait.to_request(quiet=quiet)]
 
 
 def test_a_source_that_lags_is_asked_and_a_failed_kustomization_with_it() -> None:
@@ -188,3 +197,14 @@ def test_what_is_gone_is_forgotten() -> None:
 )
 def test_short(revision: str, text: str) -> None:
     assert short(revision) == text
+
+
+def test_a_kustomization_that_missed_a_new_artifact_is_asked_after_a_while() -> None:
+    wait = waiting(source(), work("a", applied=OLD))
+    assert asked(wait) == []
+    assert asked(wait, quiet=True) == ["Kustomization/a"]
+
+
+@pytest.mark.parametrize("item", [work("a", applied=""), {**work("a"), "metadata": {"name": "a", "generation": 2}}])
+def test_a_kustomization_between_two_steps_is_finishing(item: dict[str, Any]) -> None:
+    assert waiting(source(), item).unfinished() == ["Kustomization/a: finishing"]

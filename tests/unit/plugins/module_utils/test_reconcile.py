@@ -108,8 +108,8 @@ def test_shrinking_goes_from_the_highest_number_and_forgets_a_node_only_when_its
         "drain dev-web-2",
         "delete dev-web-2",
         "gone dev-web-3",
-        "forget dev-web-3",
         "gone dev-web-2",
+        "forget dev-web-3",
         "forget dev-web-2",
     ]
 
@@ -384,15 +384,21 @@ def test_a_settled_cluster_costs_one_reading(world: World) -> None:
 
 
 def test_an_unreachable_cluster_is_told_before_anything_is_bought(world: World) -> None:
-    world.with_kube().read_errors = [Transient("The API server does not answer.", provider="kubernetes")]
+    world.with_kube().read_errors = [Transient("The API server does not answer.", provider="kubernetes")] * 6
 
     result = world.run(a_pool(1))
 
     assert (result["failed"], result["provider"], world.diary) == (True, "kubernetes", [])
 
 
+def test_a_cluster_that_stutters_is_asked_again(world: World) -> None:
+    world.with_kube().read_errors = [Transient("The API server restarts.", provider="kubernetes")] * 3
+
+    assert world.run(a_pool(1)).get("msg") is None
+
+
 def test_in_check_mode_an_unreachable_cluster_is_a_warning(world: World) -> None:
-    world.with_kube().read_errors = [Transient("The API server does not answer.", provider="kubernetes")]
+    world.with_kube().read_errors = [Transient("The API server does not answer.", provider="kubernetes")] * 6
 
     result = world.run(a_pool(1), check=True)
 

@@ -85,6 +85,7 @@ def test_a_key_is_made_once(server: ApplyServer, params: dict[str, Any]) -> None
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert re.fullmatch("age1[0-9a-z]{58}", first["recipients"][0])
     assert base64.b64decode(server.objects[SECRET]["data"]["age.agekey"]).decode() == path.read_text()
+    assert Path(f"{path}.pub").read_text().split() == first["recipients"]
     assert "AGE-SECRET" not in str(first)
     second = age_key.run(params)
     assert (second["changed"], second["recipients"]) == (False, first["recipients"])
