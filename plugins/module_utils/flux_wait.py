@@ -20,6 +20,8 @@ _PASSING = frozenset(
 # A Git server may be away for a moment; wrong credentials and wrong addresses do not heal.
 _FATAL_SOURCE = frozenset({"AuthenticationFailed", "URLInvalid", "InvalidURL", "AccessDenied"})
 
+_FINISHING = "finishing"  # ready, and about to say with which revision: not worth a line
+
 Json = Mapping[str, t.Any]
 
 
@@ -95,7 +97,7 @@ class FluxWait:
             return ""  # an event from before our own request: what it says no longer counts
         self.seen[key] = condition
         text = self._text(condition)
-        if self._told.get(key) == text:
+        if text == _FINISHING or self._told.get(key) == text:
             return ""
         self._told[key] = text
         return f"{condition.label}: {text}"
@@ -206,7 +208,7 @@ class FluxWait:
         if condition.status == "True" and condition.applied and not self._is_wanted(condition.applied, condition):
             return f"waiting for a newer revision than {short(condition.applied)}"
         if condition.status == "True":
-            return "finishing"
+            return _FINISHING
         return ": ".join(part for part in (condition.reason, condition.message) if part) or "not looked at yet"
 
 

@@ -208,3 +208,4 @@ def test_a_kustomization_that_missed_a_new_artifact_is_asked_after_a_while() -> 
 @pytest.mark.parametrize("item", [work("a", applied=""), {**work("a"), "metadata": {"name": "a", "generation": 2}}])
 def test_a_kustomization_between_two_steps_is_finishing(item: dict[str, Any]) -> None:
     assert waiting(source(), item).unfinished() == ["Kustomization/a: finishing"]
+    assert FluxWait(COMMIT).observe(item) == ""
