@@ -2,7 +2,8 @@
 
     python benchmarks/site.py
 
-Ends a lab that is up, measures on a new one, and ends that too. Wall-clock seconds depend on the machine: read the ratios.
+Ends a lab that is up, measures on a new one, and ends that too. Wall-clock seconds depend on the machine: read the
+ratios.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def _arguments() -> argparse.Namespace:
 def _seeds(words: list[str]) -> dict[str, int]:
     seeds = {}
     for word in words:
-        cloud, _, count = word.partition("=")
+        cloud, _equals, count = word.partition("=")
         if not count.isdigit():
             raise LabError(f"--seed wants something like hetzner=1000, not {word!r}.")
         seeds[cloud] = int(count)

@@ -190,9 +190,9 @@ class CloudfleetApi:
         if not region or not zone:
             raise _invalid("region and zone of the node are required")
         given = [pair.partition("=") for pair in request.query.get("node_labels", "").split(",") if pair]
-        if any(not key or not equals for key, equals, _ in given):
+        if any(not key or not equals for key, equals, _value in given):
             raise _invalid("node_labels must be key=value pairs with commas between them")
-        labels = {key: value for key, _, value in given}
+        labels = {key: value for key, _equals, value in given}
         return answer({"rendered": self._planes.join_user_data(row["id"], region, zone, labels)})
 
     # ---- what happens behind the answers

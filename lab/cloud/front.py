@@ -46,43 +46,33 @@ class Api(Protocol):
 
     def routes(self) -> list[web.RouteDef]:
         """Give all paths."""
-        ...
 
     def authenticate(self, request: web.Request) -> None:
         """Raise the vendor's 401 unless the credentials are right."""
-        ...
 
     def headers(self) -> Mapping[str, str]:
         """Give the headers of every answer, counting this one against the rate limit."""
-        ...
 
     def failure(self, fault: Fault) -> ApiFailure:
         """Give the vendor's answer for the faults 429, 5xx, unauthorized and read-only."""
-        ...
 
     def not_found(self, request: web.Request, status: int) -> ApiFailure:
         """Give the vendor's answer for a path (404) or method (405) that it does not have."""
-        ...
 
     def servers(self) -> list[ServerView]:
         """Give all servers in the store."""
-        ...
 
     def counts(self) -> JsonObject:
         """Give how many objects of each kind are in the store."""
-        ...
 
     async def restore(self) -> None:
         """Bring the store in line with the machines after a start of the process, and go on with what was under way."""
-        ...
 
     async def settled(self) -> None:
         """Return when nothing is under way behind the answers."""
-        ...
 
     async def close(self) -> None:
         """Stop background work and close the store."""
-        ...
 
 
 class Front:

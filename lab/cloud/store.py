@@ -93,7 +93,7 @@ class Store:
         for kind, row_id in gone:
             self._rows.get(kind, {}).pop(row_id, None)
         self.version += 1
-        for kind in {kind for kind, _, _ in ordered} | {kind for kind, _ in gone}:
+        for kind in {kind for kind, _id, _body in ordered} | {kind for kind, _id in gone}:
             self._kind_versions[kind] = self.version
 
     def version_of(self, kind: str) -> int:

@@ -74,7 +74,7 @@ class StoreView:
 
     def counts(self, cloud: str) -> JsonObject:
         """Count the objects of each kind, for a proof that nothing is left."""
-        return self._loop.call(lambda: self._service.apis[cloud].counts())
+        return self._loop.call(self._service.apis[cloud].counts)
 
     def seed(self, cloud: str, count: int, **options: Any) -> None:
         """Put `count` running servers there, as quickly as the disk allows; options of `lab.cloud.seed.seed`."""

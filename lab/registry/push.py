@@ -43,13 +43,13 @@ class _Connection:
         for blob in image.blobs:
             self._push_blob(image, blob)
         body = image.manifest.path(image.layout).read_bytes()
-        status, _ = self._send("PUT", target, body, {"Content-Type": MANIFEST})
+        status, _headers = self._send("PUT", target, body, {"Content-Type": MANIFEST})
         self._expect(201, status, image, "the manifest")
         return True
 
     def _push_blob(self, image: Image, blob: Blob) -> None:
         repository = f"/v2/{image.repository}/blobs"
-        status, _ = self._send("HEAD", f"{repository}/{blob.digest}")
+        status, _headers = self._send("HEAD", f"{repository}/{blob.digest}")
         if status == 200:
             return
         status, headers = self._send("POST", f"{repository}/uploads/", b"")
@@ -58,7 +58,7 @@ class _Connection:
         query = [*urllib.parse.parse_qsl(location.query), ("digest", blob.digest)]
         target = f"{location.path}?{urllib.parse.urlencode(query)}"
         with blob.path(image.layout).open("rb") as content:
-            status, _ = self._send(
+            status, _headers = self._send(
                 "PUT",
                 target,
                 content,

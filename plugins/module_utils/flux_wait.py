@@ -78,7 +78,9 @@ class FluxWait:
     """Collects what is seen and answers three questions: done? failed? still waiting for what?"""
 
     def __init__(self, revision: str = "", names: Iterable[str] = (), source: str = "") -> None:
-        """Wait for `names` (Kustomizations; none means all) at `revision` (a commit or its beginning; empty means any).
+        """Wait for `names` (Kustomizations; none means all) at `revision` (a commit or its beginning).
+
+        Without a revision, what its source has fetched is what a Kustomization is waited for at.
 
         `source` is the GitRepository that the revision belongs to; empty means every one.
         """
@@ -153,6 +155,10 @@ class FluxWait:
         """A source that is waited for cannot be fetched at the moment."""
         return any(c.kind == SOURCE and c.status == "False" and not self._satisfied(c) for c in self._awaited())
 
+    def sources(self) -> list[Condition]:
+        """The sources that are waited for and not suspended."""
+        return [c for c in self._awaited() if c.kind == SOURCE and not c.suspended]
+
     def to_request(self, *, quiet: bool = False) -> list[Condition]:
         """What gets on sooner when it is asked to reconcile now.
 
@@ -180,10 +186,21 @@ class FluxWait:
         )
 
     def _awaited(self) -> list[Condition]:
-        """Sources, then the wanted Kustomizations; suspended ones only when asked for by name."""
-        works = [c for c in self.of(WORK) if c.name in self.names or not (self.names or c.suspended)]
+        """Sources, then the wanted Kustomizations with what they depend on; suspended ones only if they are needed."""
+        needed = self._with_needs(self.names)
+        works = [c for c in self.of(WORK) if c.name in needed or not (self.names or c.suspended)]
         origins = {c.source for c in works} | {self.source}
         return [c for c in self.of(SOURCE) if c.name in origins] + works
+
+    def _with_needs(self, names: Iterable[str]) -> set[str]:
+        needed: set[str] = set()
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            if name not in needed:
+                needed.add(name)
+                pending += self.seen[(WORK, name)].needs if (WORK, name) in self.seen else ()
+        return needed
 
     def of(self, kind: str) -> list[Condition]:
         """Objects of a kind seen so far, by name."""
@@ -198,7 +215,10 @@ class FluxWait:
 
     def _is_wanted(self, revision: str, condition: Condition) -> bool:
         concerned = condition.source and self.source in ("", condition.source)
-        return not self.revision or not concerned or self.revision in revision
+        if not self.revision:
+            source = self.seen.get((SOURCE, condition.source))
+            return source is None or not source.applied or source.applied == revision
+        return not concerned or self.revision in revision
 
     def _text(self, condition: Condition) -> str:
         if condition.suspended:

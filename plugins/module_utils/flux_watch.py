@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from .errors import Conflict, NotFound, Permanent, PlatformError, Transient
@@ -72,6 +72,8 @@ class FluxWatch:
         """Return when everything is in place; raise Permanent with the words of Flux, or Conflict (`Timeout`)."""
         started = self._clock()
         versions = self._first_look(started, timeout)
+        if self._reconcile and not self._wait.revision:
+            self._ask(self._wait.sources())  # nobody knows the newest commit before the source has looked
         threads = [threading.Thread(target=self._follow, args=(*pair,), daemon=True) for pair in versions.items()]
         try:
             if not self._settled(started):
@@ -113,14 +115,14 @@ class FluxWatch:
             return True
         quiet = self._clock() - self._last_news >= _QUIET
         if self._reconcile:
-            self._request(quiet)
+            self._ask(self._wait.to_request(quiet=quiet))
         patient = self._clock() - started < _PATIENCE_WITH_SOURCE
         if failure := self._wait.failure(patient_with_source=patient, quiet=quiet):
             raise Permanent(failure, provider="flux", code="Failed")
         return False
 
-    def _request(self, quiet: bool) -> None:
-        for condition in self._wait.to_request(quiet=quiet):
+    def _ask(self, conditions: Iterable[Condition]) -> None:
+        for condition in conditions:
             key, now = (condition.kind, condition.name), self._clock()
             if now - self._asked_at.get(key, -_REPEAT) < _REPEAT:
                 continue

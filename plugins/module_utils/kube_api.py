@@ -143,7 +143,9 @@ class KubeApi:
         except ApiException as refused:
             raise _refusal(refused, f"{method} {path}") from None
         except Exception as failed:  # urllib3, ssl and socket errors have no common ancestor below Exception
-            raise self._unreachable(failed) from failed
+            # For TLS errors the package stumbles over its own error, which then hangs below the one that arrives here.
+            hidden = failed.__context__
+            raise self._unreachable(hidden if isinstance(hidden, ApiException) else failed) from failed
 
     def _connected(self) -> t.Any:
         if self._client is None:
@@ -180,6 +182,13 @@ class KubeApi:
         return client.ApiClient(configuration)
 
     def _unreachable(self, failed: Exception) -> PlatformError:
+        if "certificate verify failed" in str(failed):
+            return Permanent(
+                f"The Kubernetes API {self.endpoint} shows a certificate that kubeconfig {self.path} does not trust. "
+                "Is another cluster at this address now? Then get the kubeconfig anew.",
+                provider=PROVIDER,
+                code="Untrusted",
+            )
         return Transient(
             f"The Kubernetes API {self.endpoint}, named in kubeconfig {self.path}, cannot be reached: "
             f"{_reason(failed)}. Check that the cluster runs and that this machine may connect to it.",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,25 +92,3 @@ def test_an_unreachable_api_is_named_with_its_address(fleet: console.Run) -> Non
         "Hetzner cannot be reached at http://127.0.0.1:18001/v1: connection refused; "
         "check the network and HCLOUD_ENDPOINT or providers.hetzner.endpoint. Pool hetzner-workers stays as it is."
     ) in _said(run)
-
-
-def test_a_full_disk_below_the_cache_folder_is_said(tmp_path: Path) -> None:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "small", folder], check=True)
-    try:
-        (folder / "filler").write_bytes(bytes(900_000))
-        done = subprocess.run(
-            [console.BIN / "python", "-m", "lab", "up"],
-            cwd=console.ROOT,
-            env={**console.environment(), "XDG_CACHE_HOME": str(folder), "XDG_STATE_HOME": str(tmp_path / "state")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-    finally:
-        subprocess.run(["umount", folder], check=True)
-    assert done.returncode == 1
-    sentence = f"lab: Building the tools needs 20 GiB free below {folder}/sovereign-fleet and there are 0.0;"
-    assert done.stderr.startswith(sentence)

@@ -36,6 +36,11 @@ class Clone:
         self.git("push", "--quiet")
 
 
+def _flux() -> str:
+    """What Flux and the pods say, for whoever has to find out why a commit did not arrive."""
+    return console.kubectl("get", "gitrepositories,kustomizations,pods", "--all-namespaces", "--output=wide")
+
+
 @pytest.fixture
 def clone(fleet: console.Run, tmp_path: Path) -> Clone:
     return Clone(tmp_path / "clone")
@@ -45,7 +50,7 @@ def test_a_commit_changes_the_greeting_without_ansible_and_stays(clone: Clone) -
     before = (clone.folder / GREETING).read_text()
     clone.commit(GREETING, before.replace("Hello from Hetzner!", "Servus from Hetzner!"))
     try:
-        assert console.eventually(lambda: console.greeting("hetzner") == "Servus from Hetzner!", 60)
+        assert console.eventually(lambda: console.greeting("hetzner") == "Servus from Hetzner!", 60), _flux()
         assert console.greeting("scaleway") == "Hello from Scaleway!"
         # A run of Ansible must not take back what a person wrote.
         run = console.playbook("site")
@@ -53,7 +58,7 @@ def test_a_commit_changes_the_greeting_without_ansible_and_stays(clone: Clone) -
         assert set(run.recap("changed").values()) == {0}, run.output
     finally:
         clone.commit(GREETING, before)
-    assert console.eventually(lambda: console.greeting("hetzner") == "Hello from Hetzner!", 60)
+    assert console.eventually(lambda: console.greeting("hetzner") == "Hello from Hetzner!", 60), _flux()
 
 
 def test_a_wrong_manifest_fails_verify_with_the_words_of_flux(clone: Clone) -> None:

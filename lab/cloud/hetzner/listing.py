@@ -22,7 +22,7 @@ def _fits(row: JsonObject, filters: Mapping[str, list[str]]) -> bool:
 
 def _sorted(rows: list[JsonObject], orders: list[str]) -> list[JsonObject]:
     for order in reversed(orders):
-        field, _, direction = order.partition(":")
+        field, _colon, direction = order.partition(":")
         if field not in _SORTABLE or direction not in ("", "asc", "desc"):
             raise invalid("sort", f"cannot sort by '{order}'")
         rows = sorted(rows, key=lambda row: (row.get(field) is None, row.get(field)), reverse=direction == "desc")

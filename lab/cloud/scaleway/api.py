@@ -132,7 +132,7 @@ class ScalewayApi:
             location=row["zone"],
             type=row["commercial_type"],
             address=row["_address"],
-            labels={key: value for key, _, value in (tag.partition("=") for tag in tags)},
+            labels={key: value for key, _equals, value in (tag.partition("=") for tag in tags)},
             tags=tuple(row["tags"]),
             user_data=user_data["texts"].get("cloud-init", "") if user_data else "",
             protected=row["protected"],

@@ -154,7 +154,7 @@ def public_products() -> list[JsonObject]:
 
 
 def _public_product(name: str, row: JsonObject, zone: str) -> JsonObject:
-    units, _, rest = row["hourly"].partition(".")
+    units, _point, rest = row["hourly"].partition(".")
     return {
         "sku": f"/compute/{name.lower()}/run_{zone}",
         "service_category": "Compute",

@@ -293,7 +293,7 @@ class Resources:
         if network is None or network["region"] != region:
             raise invalid("private_network_id", "private network not found in the region of the server")
         number, now = str(uuid.uuid4()), timestamp()
-        mac = "02:00:00:" + ":".join(secrets.token_hex(1) for _ in range(3))
+        mac = "02:00:00:" + secrets.token_bytes(3).hex(":")
         subnet = network["subnets"][0]
         address: JsonObject = {
             "id": str(uuid.uuid4()),

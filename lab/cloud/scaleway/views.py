@@ -171,6 +171,6 @@ class Views:
     def _location(self, row: JsonObject) -> JsonObject | None:
         if row["state"] == "stopped":
             return None
-        region, _, place = row["zone"].rpartition("-")
+        region, _dash, place = row["zone"].rpartition("-")
         zone_id = f"{region.rpartition('-')[2]}{place}"
         return {"zone_id": zone_id, "platform_id": "14", "cluster_id": "1", "hypervisor_id": "101", "node_id": "1"}

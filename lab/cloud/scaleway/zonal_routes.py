@@ -40,6 +40,7 @@ class ZonalRoutes:
             web.get(f"{_ZONE}/volumes", self._list_local_volumes),
             web.post(f"{_ZONE}/volumes", self._create_local_volume),
             web.get(f"{_ZONE}/volumes/{{id}}", self._get_local_volume),
+            web.patch(f"{_ZONE}/volumes/{{id}}", self._update_local_volume),
             web.delete(f"{_ZONE}/volumes/{{id}}", self._delete_local_volume),
             web.get(
                 f"{_ZONE}/security_groups", self._list("security_groups", "security_group", self._views.security_group)
@@ -61,6 +62,7 @@ class ZonalRoutes:
             routes.append(web.get(block, self._list_block_volumes))
             routes.append(web.post(block, self._create_block_volume))
             routes.append(web.get(f"{block}/{{id}}", self._get_block_volume))
+            routes.append(web.patch(f"{block}/{{id}}", self._update_block_volume))
             routes.append(web.delete(f"{block}/{{id}}", self._delete_block_volume))
         return routes
 
@@ -121,6 +123,13 @@ class ZonalRoutes:
             raise unknown(row["id"], "Volume")
         return answer({"volume": self._views.volume(row)})
 
+    async def _update_local_volume(self, request: web.Request) -> web.Response:
+        row = self._resources.find("volume", request.match_info["zone"], request.match_info["id"])
+        if row["volume_type"] == "sbs_volume":
+            raise unknown(row["id"], "Volume")
+        row = self._resources.update_row("volume", row, await body_of(request), ("name", "tags"))
+        return answer({"volume": self._views.volume(row)})
+
     async def _delete_local_volume(self, request: web.Request) -> web.Response:
         self._resources.delete_volume(request.match_info["zone"], request.match_info["id"], False)
         return web.Response(status=204)
@@ -143,6 +152,14 @@ class ZonalRoutes:
         row = self._store.get("volume", number)
         if row is None or row["zone"] != request.match_info["zone"] or row["volume_type"] != "sbs_volume":
             raise not_found("volume", number)
+        return answer(self._views.block_volume(row))
+
+    async def _update_block_volume(self, request: web.Request) -> web.Response:
+        number = request.match_info["id"]
+        row = self._store.get("volume", number)
+        if row is None or row["zone"] != request.match_info["zone"] or row["volume_type"] != "sbs_volume":
+            raise not_found("volume", number)
+        row = self._resources.update_row("volume", row, await body_of(request), ("name", "tags"))
         return answer(self._views.block_volume(row))
 
     async def _delete_block_volume(self, request: web.Request) -> web.Response:

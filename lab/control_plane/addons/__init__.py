@@ -20,4 +20,4 @@ def manifests(dns_ip: str, cluster_domain: str = plan.CLUSTER_DOMAIN) -> list[di
         dns_ip=dns_ip, cluster_domain=cluster_domain, bridge=plan.host_address(), image=COREDNS
     )
     access = (_FOLDER / "access.yaml").read_text()
-    return [*yaml.safe_load_all(access), *yaml.safe_load_all(dns)]
+    return [item for listed in (access, dns) for item in yaml.safe_load(listed)["items"]]

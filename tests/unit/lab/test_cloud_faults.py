@@ -113,7 +113,7 @@ def test_a_timed_fault_ends_by_itself() -> None:
 def test_a_counted_fault_hits_that_often_and_lets_the_first_ones_through() -> None:
     faults = Faults()
     faults.add(Fault("hetzner", "429", count=2, skip=1))
-    assert [on_get(faults) for _ in range(4)] == [[], ["429"], ["429"], []]
+    assert [on_get(faults) for _request in range(4)] == [[], ["429"], ["429"], []]
 
 
 def test_a_fault_is_limited_to_method_path_and_query() -> None:
@@ -420,6 +420,6 @@ def test_concurrency_is_seen() -> None:
     with emulator(latency_ms=100) as cloud:
         one = side(cloud, "hetzner")
         with ThreadPoolExecutor(8) as pool:
-            assert all(answered.ok for answered in pool.map(lambda _: get(one), range(8)))
+            assert all(answered.ok for answered in pool.map(lambda _request: get(one), range(8)))
         assert cloud.requests.peak("hetzner") == 8
         assert max(entry.concurrency for entry in cloud.requests.entries("hetzner")) == 8

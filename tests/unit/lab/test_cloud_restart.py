@@ -64,9 +64,9 @@ def test_a_store_gives_back_what_was_written_in_order(tmp_path: Path) -> None:
 
 def test_ids_are_never_given_twice(tmp_path: Path) -> None:
     seen: list[int] = []
-    for _ in range(3):
+    for _start in range(3):
         store = Store(tmp_path / "a.sqlite", first_id=100)
-        seen += [store.allocate() for _ in range(1500)]
+        seen += [store.allocate() for _row in range(1500)]
         store.close()
     assert (min(seen), len(set(seen))) == (100, 4500)
 

@@ -367,7 +367,7 @@ def test_a_body_in_a_get_is_ignored(cloud: Emulator) -> None:
 
 def test_a_page_of_fifty_costs_a_few_milliseconds() -> None:
     with emulator(seeded={"scaleway": 1000}) as cloud:
-        for _ in range(20):
+        for _page in range(20):
             assert raw(cloud, "/instance/v1/zones/fr-par-1/servers?per_page=50").status_code == 200
         durations = sorted(entry.duration for entry in cloud.requests.entries("scaleway"))
         assert durations[10] < 0.01

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import re
+import ssl
 import threading
 import uuid
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class KubernetesServer:
         self.script: Callable[[str, str], Answer | None] = lambda _method, _path: None
         self.on_evict: Callable[[str], Answer | None] = lambda _pod: None
         self.on_watch: Callable[[], None] = lambda: None
+        self._scheme = "http"
         self._version = 100
         self._lock = threading.RLock()
         self._watchers: dict[str, list[queue.SimpleQueue[Json | None]]] = {}
@@ -57,7 +59,12 @@ class KubernetesServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}"
+
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._scheme = "https"
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig for this server."""

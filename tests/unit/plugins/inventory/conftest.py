@@ -36,6 +36,6 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     spoken.listen(monkeypatch)
     folder = tmp_path / "inventory"
     folder.mkdir()
-    yield Fleet(folder, spoken, clouds={"hetzner": hetzner, "scaleway": scaleway})
+    yield Fleet(folder=folder, spoken=spoken, clouds={"hetzner": hetzner, "scaleway": scaleway})
     for cloud in (hetzner, scaleway):
         cloud.released.set()

@@ -130,6 +130,13 @@ def test_a_source_that_cannot_be_fetched(reason: str, patient: bool, fails: bool
     assert wait.failing_sources()
 
 
+def test_what_a_named_kustomization_depends_on_counts_too() -> None:
+    wait = waiting(source(), failed("a"), failed("b", reason="DependencyNotReady", needs=("a",)), names=("b",))
+    assert wait.failure(patient_with_source=True).startswith("Kustomization/a failed at")
+    circle = waiting(source(), work("a", needs=("b",)), work("b", needs=("a",)), names=("a",))
+    assert circle.done()
+
+
 def test_progress_is_told_once_per_change() -> None:
     wait = FluxWait(COMMIT)
     assert (

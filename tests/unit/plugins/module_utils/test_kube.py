@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import (
     Auth,
@@ -145,6 +151,32 @@ def test_a_silent_api_is_given_up(tmp_path: Path, kubernetes: KubernetesServer, 
         path.write_text(path.read_text().replace(kubernetes.url, f"http://127.0.0.1:{silent.getsockname()[1]}"))
         with pytest.raises(Transient, match="timed out"):
             Kube(path, timeout=0.05, sleep=time.sleep).version()
+
+
+def test_a_certificate_of_somebody_else_is_said(kubernetes: KubernetesServer, tmp_path: Path, time: Time) -> None:
+    certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    kubernetes.use_tls(context)
+    with pytest.raises(Permanent, match=r"shows a certificate that kubeconfig .* does not trust") as caught:
+        Kube(kubernetes.kubeconfig(tmp_path), sleep=time.sleep).version()
+    assert caught.value.code == "Untrusted"
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a key and a certificate for nobody."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    path = folder / "server.pem"
+    path.write_bytes(pem)
+    return path
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_symbolic_link_does_not_lead_out(tmp_path: Path, link: str) -> None:
     outside.mkdir()
     tree.mkdir()
     path = "a" if link == "file" else "sub/a"
-    (tree / path.split("/")[0]).symlink_to(outside / "a" if link == "file" else outside)
+    (tree / path.split("/", maxsplit=1)[0]).symlink_to(outside / "a" if link == "file" else outside)
     with pytest.raises(Conflict, match="symbolic link"):
         Folder(str(tree)).apply([Change(path, None, b"x")])
     assert list(outside.iterdir()) == []

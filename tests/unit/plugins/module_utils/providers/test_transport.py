@@ -123,7 +123,7 @@ def test_a_status_becomes_the_class_that_says_what_may_be_done(
     with pytest.raises(PlatformError) as caught:
         _transport(api, time).call(method, "/things?page=1")
 
-    assert type(caught.value) is kind
+    assert caught.type is kind
     assert str(caught.value).startswith("North")
     assert "?" not in str(caught.value)
 
