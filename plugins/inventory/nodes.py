@@ -27,7 +27,7 @@ options:
     choices: [sovereign.fleet.nodes]
   providers_file:
     description:
-      - A YAML file with a key C(providers), such as C(group_vars/all/providers.yml), so that credentials stand once.
+      - A YAML file with a key C(providers), such as C(group_vars/clusters/providers.yml), so that credentials stand once.
       - A relative path starts at the folder of the inventory file. The file may be encrypted with Ansible Vault.
       - Its values may be templates over the other keys of the file, extra variables and lookups.
     type: str
@@ -117,7 +117,7 @@ seealso:
 EXAMPLES = r"""
 # inventories/lab/nodes.fleet.yml: the credentials stand in the group variables, once.
 plugin: sovereign.fleet.nodes
-providers_file: group_vars/all/providers.yml
+providers_file: group_vars/clusters/providers.yml
 
 ---
 # Credentials from the environment (HCLOUD_TOKEN, SCW_ACCESS_KEY, SCW_SECRET_KEY, ...). One fleet, one cluster.

@@ -157,6 +157,8 @@ SPEC: dict[str, Any] = {
     **settings.PROVIDER_OPTIONS,
 }
 
+REQUIRED_IF = [("state", "present", ("region", "version"))]
+
 Result = dict[str, Any]
 
 
@@ -232,11 +234,7 @@ def _opens(
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=SPEC,
-        required_if=[("state", "present", ("region", "version"))],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
     result = run(module.params, module.check_mode, module._diff)
     if result.get("failed"):
         module.fail_json(**result)

@@ -378,8 +378,8 @@ def test_only_providers_with_credentials_are_asked(fleet: Fleet, monkeypatch: py
 
 
 def test_a_seller_of_control_planes_in_the_same_file_is_no_error(fleet: Fleet) -> None:
-    fleet.write("group_vars/all/providers.yml", {"providers": {"hetzner": {}, "cloudfleet": {"token_id": "x"}}})
-    assert set(fleet.read(providers_file="group_vars/all/providers.yml").hosts) == set(FLEET_NODES)
+    fleet.write("group_vars/clusters/providers.yml", {"providers": {"hetzner": {}, "cloudfleet": {"token_id": "x"}}})
+    assert set(fleet.read(providers_file="group_vars/clusters/providers.yml").hosts) == set(FLEET_NODES)
 
 
 def test_providers_file_may_be_in_a_vault_and_hold_templates(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
