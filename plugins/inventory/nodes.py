@@ -27,7 +27,8 @@ options:
     choices: [sovereign.fleet.nodes]
   providers_file:
     description:
-      - A YAML file with a key C(providers), such as C(group_vars/clusters/providers.yml), so that credentials stand once.
+      - A YAML file with a key C(providers), such as C(group_vars/clusters/providers.yml), so that credentials stand
+        once.
       - A relative path starts at the folder of the inventory file. The file may be encrypted with Ansible Vault.
       - Its values may be templates over the other keys of the file, extra variables and lookups.
     type: str

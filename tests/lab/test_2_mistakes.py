@@ -14,7 +14,8 @@ pytestmark = pytest.mark.lab
 OFFER = {"provider": "hetzner", "location": "nbg1", "type": "cx33"}
 POOL: dict[str, Any] = {"name": "w", "count": 1, "offers": [OFFER]}
 TAINT = {"key": "a", "value": "b"}
-PROVIDERS: dict[str, Any] = yaml.safe_load((console.ROOT / "inventories/lab/group_vars/clusters/providers.yml").read_text())
+PROVIDERS_FILE = console.ROOT / "inventories/lab/group_vars/clusters/providers.yml"
+PROVIDERS: dict[str, Any] = yaml.safe_load(PROVIDERS_FILE.read_text())
 
 
 def _said(run: console.Run) -> str:
