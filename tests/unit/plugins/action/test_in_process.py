@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.sovereign.fleet.plugins.plugin_utils.in_process import InProcess
 from lab.cloud.testing import Emulator, emulator
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -61,6 +63,12 @@ def _account(cloud: Emulator, **more: Any) -> dict[str, Any]:
     return {**cloud.providers["hetzner"], **more}
 
 
+@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py")))
+def test_every_module_has_an_action_plugin(module: str) -> None:
+    action = importlib.import_module(f"ansible_collections.sovereign.fleet.plugins.action.{module}").ActionModule
+    assert issubclass(action, InProcess) or module == "flux_ready"
+
+
 @pytest.fixture
 def both_ways(tmp_path: Path) -> Any:
     with emulator() as cloud:
@@ -78,6 +86,14 @@ def test_both_ways_give_the_same_result(both_ways: Any) -> None:
     assert code == 0
     assert here["nodes"] == []
     assert here == payload
+
+
+def test_only_the_payload_starts_a_process(tmp_path: Path) -> None:
+    with emulator() as cloud:
+        _code, here = _play(tmp_path, _info(cloud), words=("-vvv",))
+        _code, payload = _play(tmp_path, {**_info(cloud), **AS_A_PAYLOAD}, words=("-vvv",))
+    assert "> EXEC " not in here
+    assert "> EXEC " in payload
 
 
 def test_both_ways_fail_with_the_same_sentence_and_without_the_secret(both_ways: Any) -> None:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a module of this collection inside the task's own worker: no payload is packed, unzipped and compiled again.
 
-C(meta/runtime.yml) sends every module of the collection here. They talk to APIs and to files of the controller, so on a
-local connection nothing else is needed. Anywhere else the module runs as the ordinary module that it is.
+Every module has an action plugin of its name, which is this class. Modules talk to APIs and to files of the controller,
+so on a local connection nothing else is needed. Anywhere else a module runs as the ordinary module that it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MODULES = "ansible_collections.sovereign.fleet.plugins.modules"
 display = Display()
 
 
-class ActionModule(ActionBase):
+class InProcess(ActionBase):
     """Stands in for the module that the task names."""
 
     _requires_connection = False
