@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -60,9 +61,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
     for cloud, count in _seeds(arguments.seed).items():
         seed(service, machines, cloud, count)
     await service.start()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Of our own, because a process that a shell puts into the background starts with SIGINT ignored.
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     print(json.dumps({"ports": service.ports}), flush=True)
     try:
-        await asyncio.Event().wait()
+        await stop.wait()
     finally:
         await service.stop()
 
@@ -71,8 +76,6 @@ def main() -> None:
     """Serve until interrupted; the first line on standard output is the ports as JSON."""
     try:
         asyncio.run(_serve(_arguments()))
-    except KeyboardInterrupt:
-        return
     except LabError as problem:
         sys.exit(str(problem))
 
