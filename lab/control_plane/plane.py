@@ -6,6 +6,7 @@ import json
 import secrets
 import shutil
 import ssl
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from lab import mode, paths, plan, processes
 from lab.control_plane import kubeconfig
 from lab.control_plane.pki import Pki
 from lab.errors import LabError
-from lab.tools.families import program
+from lab.tools.families import data, program
 
 _READY_SECONDS = 90.0
+_LEASE_SECONDS = 40
 # kwok looks after nodes that carry this annotation and no others.
 FAKE_NODE = "kwok.x-k8s.io/node=fake"
 
@@ -166,6 +168,8 @@ class Plane:
             # The API server has no kube-proxy beside it: webhooks and aggregated APIs are reached at pod addresses.
             "--enable-aggregator-routing=true",
             "--allow-privileged=true",
+            # Loopback is no address that a Service could point to.
+            *(["--endpoint-reconciler-type=none"] if mode.simulated() else []),
         ]
 
     def _identity_flags(self, name: str) -> list[str]:
@@ -211,7 +215,17 @@ class Plane:
             f"--kubeconfig={self.admin_kubeconfig}",
             "--manage-all-nodes=false",
             f"--manage-nodes-with-annotation-selector={FAKE_NODE}",
+            f"--node-lease-duration-seconds={_LEASE_SECONDS}",
+            f"--config={self._stages()}",
         ]
+
+    def _stages(self) -> Path:
+        """What kwok does to nodes and pods, as its own module ships it."""
+        command = [str(program("kubectl")), "kustomize", "--load-restrictor=LoadRestrictionsNone"]
+        command.append(str(data("kwok", "stage") / "fast"))
+        target = self.home / "stages.yaml"
+        target.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return target
 
     def _wait_ready(self) -> None:
         context = ssl.create_default_context(cafile=str(self.pki.crt("ca")))

@@ -115,7 +115,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("sops"),
 )
 # What a lab with simulated machines needs, and nothing else.
-KWOK = Family("kwok")
+KWOK = Family("kwok", (Data("sigs.k8s.io/kwok", "kustomize/stage", "stage"),))
 
 _BY_PROGRAM = {program: family for family in (*FAMILIES, KWOK) for program in family.binaries()}
 

@@ -19,7 +19,8 @@ from lab.tools.families import program
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/bin"
-_PLAYBOOK_SECONDS = 1800
+_PLAYBOOK_SECONDS = 600
+_LAB_SECONDS = 3600  # the first `lab up` on a machine compiles Kubernetes
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def inventory(*words: str) -> Run:
 
 
 def lab(*words: str) -> Run:
-    return command(BIN / "python", "-m", "lab", *words)
+    return command(BIN / "python", "-m", "lab", *words, timeout=_LAB_SECONDS)
 
 
 def kubectl(*words: str) -> str:
