@@ -35,7 +35,7 @@ lab: setup system ## the lab and the whole platform in it, then the addresses to
 test: setup system ## every gate and every test, the lab included
 	@$(PYTEST) -x tests/unit tests/contract tests/gates tests/lab tests/molecule $(ARGS)
 
-unit: setup ## unit and contract tests: seconds, no network, no root
+unit: setup ## unit and contract tests: minutes, no root, no lab
 	@$(PYTEST) tests/unit tests/contract $(ARGS)
 
 lint: setup ## style, types, documentation, build: every gate but sanity
