@@ -26,7 +26,7 @@ setup: .venv/.installed .collections/ansible_collections/sovereign/fleet ## the 
 	@ln -sfn ../../.. $@
 
 system: setup
-	@$(BIN)/python -m scripts.system_packages
+	@$(BIN)/python -m lab prepare
 
 lab: setup system ## the lab and the whole platform in it, then the addresses to look at
 	@$(BIN)/python -m lab up

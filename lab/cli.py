@@ -11,7 +11,7 @@ import urllib.request
 
 import yaml
 
-from lab import daemon, environment, lifecycle, paths, processes, status
+from lab import daemon, environment, lifecycle, paths, prerequisites, processes, status
 from lab.cloud.faults import KINDS
 from lab.errors import LabError
 from lab.machines.spec import Disk, known
@@ -43,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="bring the lab up; builds what is missing")
     up.add_argument("--simulated", action="store_true", help="without root: nodes by kwok, pods only say that they run")
     up.set_defaults(run=lambda arguments: lifecycle.up(_say, arguments.simulated))
+    prepare = commands.add_parser("prepare", help="install what the lab needs from the system's packages")
+    prepare.set_defaults(run=lambda _arguments: prerequisites.check(_say))
     down = commands.add_parser("down", help="end everything and remove every trace but the cache")
     down.set_defaults(run=lambda _arguments: lifecycle.down(_say))
 
