@@ -47,3 +47,8 @@ def test_a_taken_port_is_named_and_nothing_is_started() -> None:
     assert up.code == 1
     assert up.output.startswith("lab: Port 18002, on which the lab serves scaleway, is taken by another program;")
     assert processes.remembered() == []
+
+
+def test_a_machine_that_has_everything_is_left_as_it_is() -> None:
+    prepared = console.lab("prepare")
+    assert (prepared.code, prepared.output) == (0, "")
