@@ -137,7 +137,7 @@ class _Reconciliation:
         return Offered(good, refused), troubles
 
     def _bill(self, the_plan: Plan, offered: Offered) -> Bill:
-        """What the nodes cost. A run that changes nothing asks for no prices: it makes do with those it carries."""
+        """What the nodes cost. A run without a change asks for no prices: nobody is shown them."""
         catalog = self._catalogs.read_so_far
         if self._check or the_plan.changed:
             self._catalogs.read(places_to_price(the_plan))

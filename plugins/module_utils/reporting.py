@@ -91,6 +91,15 @@ def pending(
     }
 
 
+def concise(result: Mapping[str, Any], only_on_success: Sequence[str] = ()) -> dict[str, Any]:
+    """A failed result for a person to read: without what is empty and without the keys named."""
+    return {
+        key: value
+        for key, value in result.items()
+        if key not in only_on_success and (value or isinstance(value, (bool, int)))
+    }
+
+
 def failure(problems: Sequence[PlatformError]) -> dict[str, Any]:
     """The keys that make a result a failed one; every sentence once."""
     said = list({str(problem): problem for problem in problems}.values())

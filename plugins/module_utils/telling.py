@@ -59,9 +59,10 @@ class Story:
             "providers": self._providers(self.plan.there),
             "orphans": [orphan.as_result() for orphan in self.plan.orphans],
             "plan_hash": self.plan.hash,
-            "bill": as_result(self.bill),
             "warnings": [*self.plan.remarks, *self.seen.remarks],
         }
+        if self.plan.changed:
+            result["bill"] = as_result(self.bill)
         if self.diff:
             result["diff"] = {
                 "before": before_text(self.plan, ghosts, self.bill),
@@ -79,6 +80,7 @@ class Story:
                 self.plan.keeps, *(quote.offer.provider for quote in self.offered.first.values())
             ),
             "choices": [choice.as_result() for choice in choices],
+            "bill": as_result(self.bill),
             "pending": pending(self.plan, self.offered.first, ghosts, prepared),
         }
 

@@ -194,8 +194,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: All nodes of the cluster after the run; in check mode and after a refusal those before it.
-  returned: always
+  description: All nodes of the cluster after the run; in check mode those before it.
+  returned: success
   type: list
   elements: dict
   sample:
@@ -347,7 +347,7 @@ bill:
   description:
     - What the nodes cost before and after, in EUR per month without VAT, with public address and root disk. By provider
       and in all. Amounts are texts.
-  returned: when the providers could be asked
+  returned: success, in check mode and when something changes
   type: dict
   sample:
     before: {hetzner: "8.49"}
@@ -377,11 +377,13 @@ from ..module_utils.model import Pool
 from ..module_utils.providers import registry
 from ..module_utils.providers.base import Clock, NodeDriver, Sleep
 from ..module_utils.reconcile import reconcile
-from ..module_utils.reporting import failure
+from ..module_utils.reporting import concise, failure
 from ..module_utils.running import Run, Turn
 from ..module_utils.telling import NOTHING
 from ..module_utils.wishing import Wish
 
+ONLY_ON_SUCCESS = ("bill", "choices", "nodes")
+"""Keys of the result that would bury the sentence of a failure."""
 MAX_DELETIONS = 2
 """How many nodes may go in one run without a confirmation: a typo should cost few."""
 
@@ -546,7 +548,7 @@ def main() -> None:
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if result.get("failed"):
-        module.fail_json(**result)
+        module.fail_json(**concise(result, ONLY_ON_SUCCESS))
     module.exit_json(**result)
 
 

@@ -19,6 +19,8 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils.reporting import concise
+
 display = Display()
 
 
@@ -47,6 +49,8 @@ class InProcess(ActionBase):
         answer = self.module.run(options, check_mode=self._task.check_mode, diff=self._task.diff, **progress)
         for warning in answer.pop("warnings", []):
             display.warning(warning)
+        if answer.get("failed"):
+            answer = concise(answer, getattr(self.module, "ONLY_ON_SUCCESS", ()))
         result.update(remove_values(answer, checked._no_log_values))
         return result
 

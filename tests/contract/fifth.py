@@ -27,6 +27,7 @@ from ansible_collections.sovereign.fleet.plugins.module_utils.model import (
     Flavor,
     Leftover,
     Node,
+    Offer,
     Owner,
     Pending,
     Refs,
@@ -337,15 +338,9 @@ def _changed(cloud: Any, server: str, **changes: Any) -> None:
 def _make_foreign(cloud: Any, name: str, labels: Mapping[str, str]) -> None:
     owner = Owner.of("nobody", "none", "none", name)
     number = str(next(cloud.ids))
-    node = _node(number, ServerSpec(name, owner, _offer("vie2", "s")))
+    node = _node(number, ServerSpec(name, owner, Offer(NAME, "vie2", "s")))
     owned = Owner.from_labels(labels)
     cloud.servers_by_id[number] = Server(replace(node, labels=dict(labels), owner=owned, state="running"))
-
-
-def _offer(location: str, kind: str) -> Any:
-    from ansible_collections.sovereign.fleet.plugins.module_utils.model import Offer
-
-    return Offer(NAME, location, kind)
 
 
 def _erase(cloud: Any, server: str) -> None:

@@ -246,7 +246,7 @@ class Stage:
         wished = {f"{CLUSTER}-{pool['name']}-{number + 1}" for pool in pools for number in range(pool["count"])}
         found = Counter(server.name for server in self.ours())
         faults = [f"{name} is there {number} times" for name, number in found.items() if number > 1]
-        faults += [f"nobody wished {name}" for name in found if name not in wished]
+        faults += [f"nobody wished {name}" for name in found if name not in wished and not self.renumbered]
         return faults + self._parts(exact=False)
 
     def disown(self) -> None:
@@ -256,10 +256,8 @@ class Stage:
         for profile in self.profiles:
             ours = len([server for server in self.ours() if server.cloud == profile.cloud])
             counts = self.cloud.store.counts(profile.cloud)
-            parts = profile.parts
-            self._baseline[profile.cloud] = {
-                kind: number - ours * parts.get(kind, 0) for kind, number in counts.items()
-            }
+            due = profile.parts
+            self._baseline[profile.cloud] = {kind: number - ours * due.get(kind, 0) for kind, number in counts.items()}
 
     def strangers_touched(self) -> list[str]:
         """I7: what happened to servers that are not ours."""
