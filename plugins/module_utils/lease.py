@@ -11,6 +11,7 @@ the watcher's own clock; clocks of two machines are never compared.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import secrets
 import socket
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from .errors import Auth, Conflict, NotFound, PlatformError, RateLimited, Transient
 from .kube_api import PROVIDER, Json, KubeApi
@@ -42,12 +44,30 @@ Tell = Callable[[str], None]
 
 
 def identity() -> str:
-    """A name for this very run: who, on which machine, in which process, and something that no other run has."""
+    """A name for this very run: who, on which machine, in which process of which space, and a random part."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may know no name for the user that it runs as
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+    return f"{user}@{socket.gethostname()}/{os.getpid()}/{process_space()}-{secrets.token_hex(4)}"
+
+
+def process_space() -> str:
+    """Where a process number names one process: one start of one machine, and one namespace of it. Empty if unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return hashlib.sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:8]
+    except OSError:
+        return ""
+
+
+def is_dead(holder: str) -> bool:
+    """Whether a holder is a process of this very machine, as we see it, that is not there any more."""
+    _person, pid, rest = (*holder.split("/"), "", "")[:3]
+    here = process_space()
+    if not here or rest.partition("-")[0] != here or not pid.isdigit():
+        return False
+    return not Path(f"/proc/{pid}").exists()
 
 
 @dataclass(frozen=True)
@@ -263,7 +283,7 @@ class _Queue:
             began = self._clock()
             try:
                 seen = self._look()
-                if seen is None or seen.holder in ("", self._holder) or self._stands_still(seen):
+                if seen is None or seen.holder in ("", self._holder) or self._is_over(seen):
                     return self._take(seen), began
             except Auth as error:
                 if error.code in ("Forbidden", "403"):
@@ -292,8 +312,8 @@ class _Queue:
             self._tell(f"waiting: {seen.who()} has been working on cluster {self._cluster} since {seen.when()}")
         return seen
 
-    def _stands_still(self, seen: Seen) -> bool:
-        return self._clock() - self._still_since >= seen.seconds
+    def _is_over(self, seen: Seen) -> bool:
+        return is_dead(seen.holder) or self._clock() - self._still_since >= seen.seconds
 
     def _take(self, seen: Seen | None) -> str:
         now = _now()
@@ -308,7 +328,7 @@ class _Queue:
             return Seen.of(self._api.post(LEASES, _lease(spec))).version
         taken = Seen.of(_patch(self._api, seen.version, spec))
         if seen.holder not in ("", self._holder):
-            self._tell(f"{seen.who()} has fallen silent; cluster {self._cluster} is taken over from it")
+            self._tell(f"{seen.who()} is gone; cluster {self._cluster} is taken over from it")
         return taken.version
 
     def _too_late(self) -> PlatformError:

@@ -44,7 +44,7 @@ def judge(stage: Stage, case: FaultCase, result: Mapping[str, Any], wish: Pools)
     amiss = stage.amiss(wish)
     message = str(result.get("msg") or "")
     if case.passes:
-        assert message == "", "I2: the fault should not be felt"
+        assert message == "", f"I2: the fault should not be felt: {message}"
         assert not result.get("failed")
         assert amiss == [], "I1"
     else:

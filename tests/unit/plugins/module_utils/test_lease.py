@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -100,8 +101,26 @@ def desk(server: LeaseServer, tmp_path: Path, time: Time) -> Desk:
 
 
 def test_a_run_names_itself_and_no_two_do_it_alike() -> None:
-    assert re.fullmatch(r".+@.+/[0-9]+/[0-9a-f]{8}", identity())
+    assert re.fullmatch(r".+@.+/[0-9]+/[0-9a-f]{8}-[0-9a-f]{8}", identity())
     assert identity() != identity()
+
+
+def test_a_dead_process_of_this_machine_holds_up_nobody(server: LeaseServer, desk: Desk) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    server.held_by(f"kim@laptop/{ended.pid}/{lease.process_space()}-0badcafe")
+    before = desk.time.clock()
+
+    with desk.turn() as held:
+        assert held.still_ours()
+
+    assert desk.time.clock() == before
+    assert desk.told[-1] == f"kim@laptop (pid {ended.pid}) is gone; cluster dev is taken over from it"
+
+
+@pytest.mark.parametrize("space", ["", "0badcafe"])
+def test_a_number_says_nothing_about_a_process_of_another_machine(space: str) -> None:
+    assert not lease.is_dead(f"kim@laptop/999999/{space}-00000000")
 
 
 def test_the_first_one_makes_the_lease_and_frees_it(server: LeaseServer, desk: Desk) -> None:
@@ -150,7 +169,7 @@ def test_a_killed_holder_is_succeeded_after_the_lease_has_stood_still_for_its_du
     with desk.turn():
         assert server.spec["holderIdentity"] == "ann@desk/1/0001"
     assert 30 <= desk.time.now <= 33
-    assert desk.told[-1] == "kim@laptop (pid 4711) has fallen silent; cluster dev is taken over from it"
+    assert desk.told[-1] == "kim@laptop (pid 4711) is gone; cluster dev is taken over from it"
 
 
 def test_one_renewal_starts_the_count_anew(server: LeaseServer, desk: Desk) -> None:
