@@ -146,12 +146,20 @@ class Launch:
         if event.pending.spec is None:
             return event.error
         if isinstance(event.error, NotFound) and event.error.code == "vanished":
-            return self._start_over(order, event.error)
+            return self._start_over(order, event.pending, event.error)
         if not order.bought or event.node is None:
             return event.error
         return self._clear_away(order, event.node, event.error)
 
-    def _start_over(self, order: Order, error: PlatformError) -> PlatformError | None:
+    def _start_over(self, order: Order, pending: Pending, error: PlatformError) -> PlatformError | None:
+        """Buy what was there before; what we bought is not bought again, as another run may have kept an older twin."""
+        if order.bought and pending.spec is not None:
+            try:
+                twin = self._find(self._run.drivers[pending.provider], pending.spec, Ambiguous(str(error)))
+            except PlatformError as second:
+                return second
+            order.bought, order.node = False, twin
+            return error if twin is None else None
         if order.node is None:
             return error
         order.node = None

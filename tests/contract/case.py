@@ -158,6 +158,8 @@ class Case:
             "providers": {self.name: self.account()},
             "user_data": {"*": "#cloud-config\n"},
             "timeout": 600,
+            "max_deletions": 10,
+            "max_deletions": 10,
         }
         return {**params, **more}
 

@@ -13,17 +13,40 @@ from ansible_collections.sovereign.fleet.plugins.module_utils.kube import Kube
 from lab.cloud.front import ServerView
 from tests.contract.case import POOL, RUNNING
 from tests.contract.clock import HurriedClock
-from tests.unit.plugins.kubernetes_server import Answer, KubernetesServer
+from tests.unit.plugins.kubernetes_server import Answer, Json, KubernetesServer, status
 
 NODES = "/api/v1/nodes"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+LEASE = f"{LEASES}/sovereign-fleet"
 NEVER = float("inf")
+
+
+class ApiServer(KubernetesServer):
+    """A Kubernetes API where Leases can be made, each once."""
+
+    def __enter__(self) -> ApiServer:
+        super().__enter__()
+        return self
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Json) -> Answer:
+        """See KubernetesServer."""
+        if (method, path) != ("POST", LEASES):
+            return super().answer(method, path, query, body)
+        with self._lock:
+            self.requests.append((method, path))
+            if refused := self.script(method, path):
+                return refused
+            made = f"{LEASES}/{body['metadata']['name']}"
+            if made in self.objects:
+                return 409, status(409, "AlreadyExists", "the lease exists already"), {}
+            return 201, self.put(made, body), {}
 
 
 @dataclass
 class Cluster:
     """One cluster. `servers` gives the fleet's servers at all clouds with the provider of each."""
 
-    api: KubernetesServer
+    api: ApiServer
     kubeconfig: Path
     servers: Callable[[], Sequence[tuple[str, ServerView]]]
     time: HurriedClock
@@ -81,6 +104,17 @@ class Cluster:
         item = self.node(name)
         assert item is not None
         del item["metadata"]["labels"]["fleet/upgrade-lock"]
+
+    def held_by(self, holder: str, renewed: int = 0) -> None:
+        """Another run has its turn, and has renewed it so many times."""
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": 30,
+            "acquireTime": "2026-11-01T08:00:00.000000Z",
+            "renewTime": f"2026-11-01T08:00:{renewed:02}.000000Z",
+            "leaseTransitions": 3,
+        }
+        self.api.put(LEASE, {"spec": spec})
 
     def node(self, name: str) -> dict[str, Any] | None:
         """A Node as it is stored."""

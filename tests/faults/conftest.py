@@ -17,9 +17,8 @@ from lab.cloud.hetzner import servers as hetzner_servers
 from lab.cloud.testing import emulator
 from tests.contract.clock import hurry_silence
 from tests.contract.profiles import Profile
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import ApiServer, Cluster
 from tests.faults.stage import CANARIES, Stage
-from tests.unit.plugins.kubernetes_server import KubernetesServer
 
 OpenStage = Callable[..., AbstractContextManager[Stage]]
 
@@ -47,13 +46,13 @@ def open_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenStage:
             stage = Stage(profiles, cloud, tmp_path, patch=monkeypatch, lonely=lonely)
             hurry_silence(monkeypatch, stage.time)
             if kubernetes:
-                stage.cluster = _cluster(stack.enter_context(KubernetesServer()), stage)
+                stage.cluster = _cluster(stack.enter_context(ApiServer()), stage)
             yield stage
 
     return opened
 
 
-def _cluster(api: KubernetesServer, stage: Stage) -> Cluster:
+def _cluster(api: ApiServer, stage: Stage) -> Cluster:
     # Otherwise each answer waits for a delayed acknowledgement of its first half, 40 ms.
     api._http.RequestHandlerClass.disable_nagle_algorithm = True  # type: ignore[attr-defined]
     kubeconfig = api.kubeconfig(stage.folder)

@@ -180,6 +180,7 @@ class Stage:
             "providers": self.accounts(account),
             "user_data": {"*": f"#cloud-config\n# {CANARIES['user data']}\n"},
             "timeout": timeout,
+            "max_deletions": 10,
             "kubeconfig": str(self.cluster.kubeconfig) if self.cluster else None,
         }
         return {**params, **options}

@@ -10,8 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible_collections.sovereign.fleet.plugins.module_utils.providers import registry
 from tests.contract.profiles import Profile
 from tests.faults import plays
+from tests.faults.acts import nothing_written, waited
 from tests.faults.cases.drift import names_may_repeat, unique_names
 from tests.faults.cases.partial import ordered_and_died
+from tests.faults.cluster_acts import (
+    busy_for,
+    freed_within_a_minute,
+    in_cluster,
+    killed_holder,
+    lock_is_free,
+    no_leases,
+)
 from tests.faults.scorecard import FaultCase
 from tests.faults.stage import Stage
 
@@ -171,5 +180,52 @@ CASES = (
         play=page_shifts,
         applies=has_pages,
         ran="a pool of 5, and somebody deletes a server of theirs between two pages",
+    ),
+    FaultCase(
+        GROUP,
+        "a run on another machine was killed in its turn",
+        scene=in_cluster(killed_holder),
+        kubernetes=True,
+        tells=("waiting: kim@laptop (pid 4711) has been working on cluster {cluster} since 2026-11-01 08:00:00 UTC",),
+        look=freed_within_a_minute,
+        ran="a new pool of 2, while the lock of a killed run is still there",
+    ),
+    FaultCase(
+        GROUP,
+        "a run on another machine has its turn for two minutes",
+        scene=busy_for(120),
+        kubernetes=True,
+        tells=("waiting: kim@laptop (pid 4711) has been working on cluster {cluster} since …",),
+        look=waited(120),
+        ran="a new pool of 2, while another run works on the cluster for two minutes",
+    ),
+    FaultCase(
+        GROUP,
+        "a run on another machine has its turn for longer than ours may wait",
+        scene=busy_for(100_000),
+        kubernetes=True,
+        timeout=120,
+        says="kim@laptop (pid 4711) has been working on cluster {cluster} since …, and this run has waited for its "
+        "turn until its time was up. Nothing was done; run again when the other has ended, or with a longer timeout.",
+        look=nothing_written,
+        left=0,
+        mend=in_cluster(lock_is_free),
+        mended="the other run ends",
+        ran="a new pool of 2, while another run works on the cluster",
+    ),
+    FaultCase(
+        GROUP,
+        "the account of the kubeconfig may not use the lock",
+        scene=in_cluster(no_leases),
+        kubernetes=True,
+        warns=("Nothing keeps two runs from working on cluster {cluster} at once: …",),
+        ran="a new pool of 2, with an account that may not use Leases",
+    ),
+    FaultCase(
+        GROUP,
+        "four runs at once on one cluster",
+        kubernetes=True,
+        play=together(4),
+        ran="four times a new pool of 2, at once, with a kubeconfig",
     ),
 )

@@ -2,140 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.faults.acts import all_of, erases, powers_off
-from tests.faults.cluster import NEVER, Cluster
-from tests.faults.scorecard import Act, FaultCase
-from tests.faults.stage import Stage
-from tests.unit.plugins.kubernetes_server import Answer, status
+from tests.faults.cluster import NEVER
+from tests.faults.cluster_acts import (
+    budget_gives_way,
+    budget_holds,
+    cut_kubeconfig,
+    everything_joins,
+    falls_silent,
+    first_eviction_fails,
+    half_joined,
+    in_cluster,
+    joins_after,
+    kubeconfig_back,
+    never_registered,
+    no_kubeconfig,
+    ready_after,
+    refuses,
+    relents,
+)
+from tests.faults.scorecard import FaultCase
 
 GROUP = "nodes"
-HOUR = 3600.0
 LOOK_THERE = "Look at the machine's cloud-init and kubelet logs, then run again; servers that run are kept."
-
-
-def in_cluster(act: Callable[[Stage, Cluster], object]) -> Act:
-    """Something that happens in the cluster."""
-
-    def acted(stage: Stage) -> None:
-        assert stage.cluster is not None
-        act(stage, stage.cluster)
-
-    return acted
-
-
-def joins_after(seconds: float) -> Act:
-    """Kubelets register so late."""
-
-    def act(stage: Stage, cluster: Cluster) -> None:
-        cluster.joins = {stage.facts[f"node{number}"]: stage.time.clock() + seconds for number in (1, 2)}
-
-    return in_cluster(act)
-
-
-def ready_after(seconds: float) -> Act:
-    """Nodes are Ready so late."""
-
-    def act(stage: Stage, cluster: Cluster) -> None:
-        cluster.ready = {stage.facts[f"node{number}"]: stage.time.clock() + seconds for number in (1, 2)}
-
-    return in_cluster(act)
-
-
-def falls_silent(*numbers: int) -> Act:
-    """The kubelets of these servers have not been Ready for an hour."""
-
-    def act(stage: Stage, cluster: Cluster) -> None:
-        for number in numbers:
-            cluster.falls_silent(stage.server(stage.facts[f"node{number}"]))
-
-    return in_cluster(act)
-
-
-def never_registered(stage: Stage, cluster: Cluster) -> None:
-    """The kubelet of the second server never came, and that is an hour ago."""
-    server = stage.server(stage.facts["node2"])
-    cluster.mute.add(server.id)
-    cluster.api.remove(f"/api/v1/nodes/{server.name}")
-    stage.shift += HOUR
-
-
-def half_joined(stage: Stage, cluster: Cluster) -> None:
-    """The kubelet of the second server registered an hour ago, and its node was never Ready."""
-    server = stage.server(stage.facts["node2"])
-    cluster.sick.add(server.id)
-    cluster.api.remove(f"/api/v1/nodes/{server.name}")
-    cluster.add_node(server.name, stage.profile.provider, ready=False)
-    stage.shift += HOUR
-
-
-def refuses(code: int, reason: str, message: str, method: str = "", path: str = "") -> Act:
-    """The API of Kubernetes refuses requests of a method and a path."""
-
-    def refusal(asked: str, where: str) -> Answer | None:
-        if method in ("", asked) and path in where:
-            return code, status(code, reason, message), {}
-        return None
-
-    return in_cluster(lambda _stage, cluster: setattr(cluster, "refusal", refusal))
-
-
-def relents(_stage: Stage, cluster: Cluster) -> None:
-    """It refuses nothing any more."""
-    cluster.refusal = lambda _method, _path: None
-
-
-def budget_holds(stage: Stage, cluster: Cluster) -> None:
-    """A pod on the second node may not be evicted now."""
-    cluster.add_pod("app", stage.facts["node2"])
-    message = "Cannot evict pod as it would violate the pod's disruption budget."
-    causes = {"causes": [{"reason": "DisruptionBudget", "message": "The disruption budget app-budget needs 1 pod"}]}
-    held = status(429, "TooManyRequests", message, **causes)
-    cluster.api.on_evict = lambda _pod: (429, held, {})
-
-
-def budget_gives_way(_stage: Stage, cluster: Cluster) -> None:
-    """There is room for it elsewhere."""
-    cluster.api.on_evict = lambda _pod: None
-
-
-def no_kubeconfig(stage: Stage, cluster: Cluster) -> None:
-    """The file is not where it should be."""
-    cluster.kubeconfig.rename(stage.folder / "elsewhere")
-
-
-def kubeconfig_back(stage: Stage, cluster: Cluster) -> None:
-    """It is there again."""
-    (stage.folder / "elsewhere").rename(cluster.kubeconfig)
-
-
-def cut_kubeconfig(stage: Stage, cluster: Cluster) -> None:
-    """Half of the file is missing."""
-    whole = cluster.kubeconfig.read_text()
-    (stage.folder / "elsewhere").write_text(whole)
-    cluster.kubeconfig.write_text(whole[: len(whole) // 2] + "\n  - {")
-
-
-def everything_joins(_stage: Stage, cluster: Cluster) -> None:
-    """Whatever held the kubelets up is gone."""
-    cluster.joins.clear()
-    cluster.ready.clear()
-    cluster.sick.clear()
-
-
-def first_eviction_fails(stage: Stage, cluster: Cluster) -> None:
-    """A pod has to move, and the API stumbles once."""
-    cluster.add_pod("app", stage.facts["node2"])
-    left = [1]
-
-    def refusal(_method: str, where: str) -> Answer | None:
-        if "/eviction" in where and left:
-            left.pop()
-            return 500, status(500, "InternalError", "etcd has no leader"), {}
-        return None
-
-    cluster.refusal = refusal
 
 
 CASES = (
