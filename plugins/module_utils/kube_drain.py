@@ -71,16 +71,20 @@ class _Pod:
     @classmethod
     def of(cls, item: Json) -> _Pod:
         metadata = item["metadata"]
+        leaving = "deletionTimestamp" in metadata
+        # A pod that shuts down has finished a moment before its kubelet takes it off the list: that is waited for, or
+        # it would stay on the list without its node.
+        finished = (item.get("status") or {}).get("phase") in ("Succeeded", "Failed") and not leaving
         owners = metadata.get("ownerReferences") or []
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
-            leaving="deletionTimestamp" in metadata,
+            leaving=leaving,
             ends_with_node=(
                 MIRROR in (metadata.get("annotations") or {})
                 or any(owner.get("kind") == "DaemonSet" and owner.get("controller") for owner in owners)
-                or (item.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+                or finished
             ),
         )
 

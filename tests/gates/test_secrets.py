@@ -21,8 +21,8 @@ from ansible_collections.sovereign.fleet.plugins.module_utils import settings
 from ansible_collections.sovereign.fleet.plugins.module_utils.providers import registry
 from lab.cloud.hetzner import servers as hetzner_servers
 from lab.cloud.testing import Emulator, emulator
+from tests.faults.cluster import ApiServer
 from tests.gates.project import ROOT, TOOLS
-from tests.unit.plugins.kubernetes_server import KubernetesServer
 
 # ---- every secret option is no_log
 
@@ -368,7 +368,7 @@ def _kept(folder: Path) -> dict[str, str]:
 
 
 def test_no_canary_comes_to_light(cloud: Emulator, tmp_path: Path) -> None:
-    with KubernetesServer() as kubernetes:
+    with ApiServer() as kubernetes:
         kubeconfig = kubernetes.kubeconfig(tmp_path)
         kubeconfig.write_text(kubeconfig.read_text().replace("worthless", CANARIES["kubeconfig"]))
         (tmp_path / "inventory").mkdir()

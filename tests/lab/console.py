@@ -104,6 +104,11 @@ def requests(*methods: str) -> list[dict[str, Any]]:
     return [request for request in found if not methods or request["method"] in methods]
 
 
+def writes() -> list[dict[str, Any]]:
+    """The requests that may have changed something. A login at OpenStack is a POST and changes nothing."""
+    return [r for r in requests("POST", "PUT", "PATCH", "DELETE") if not r["path"].endswith("/auth/tokens")]
+
+
 def forget_requests() -> None:
     ask("/requests", "DELETE")
 

@@ -12,7 +12,6 @@ import yaml
 from tests.lab import console
 
 pytestmark = pytest.mark.lab
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 POOLS: list[dict[str, Any]] = yaml.safe_load((console.ROOT / "inventories/lab/host_vars/development.yml").read_text())[
     "pools"
 ]
@@ -60,7 +59,7 @@ def test_too_dear_is_said_before_anything_is_bought(fleet: console.Run) -> None:
     said = " ".join(run.output.split())
     assert "is above max_price_hour 0.001" in said
     assert "Add an offer, or run again later." in said
-    assert [request for request in console.requests(*WRITES) if request["cloud"] != "cloudfleet"] == []
+    assert [request for request in console.writes() if request["cloud"] != "cloudfleet"] == []
 
 
 def test_three_nodes_fewer_are_named_with_the_money_they_save_and_need_the_hash(fleet: console.Run) -> None:

@@ -281,6 +281,18 @@ def test_one_step_evicts_what_may_go_names_what_holds_the_rest_and_waits_for_not
     assert kube.evict("a") is None
 
 
+def test_a_pod_that_has_finished_is_waited_for_while_it_shuts_down(kubernetes: KubernetesServer, kube: Kube) -> None:
+    kubernetes.put(NODE, {"metadata": {}, "spec": {}, "status": READY})
+    done = kubernetes.put("/api/v1/namespaces/default/pods/job", {**pod("job"), "status": {"phase": "Succeeded"}})
+    assert kube.evict("a") is None, "it ends with its node"
+
+    ending = {**done, "metadata": {**done["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    kubernetes.put("/api/v1/namespaces/default/pods/job", ending)
+    hold = kube.evict("a")
+    assert hold is not None
+    assert hold.pods == {"default/job": "is shutting down"}
+
+
 def test_a_step_leaves_a_locked_node_as_it_is(kubernetes: KubernetesServer, kube: Kube) -> None:
     kubernetes.put(NODE, {"metadata": {"labels": {"fleet/upgrade-lock": ""}}, "spec": {}, "status": READY})
     put_pod(kubernetes, "web")
