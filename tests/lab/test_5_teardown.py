@@ -1,11 +1,14 @@
-"""A fleet goes as it came: only when it is asked for by name, whole, and it can come back."""
+"""A fleet goes as it came: only when it is asked for by name, and whole. It comes back whoever begins at once."""
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from lab.control_plane.planes import all_planes
 from tests.lab import console
+from tests.lab.test_1_first_run import NODES
 
 pytestmark = pytest.mark.lab
 
@@ -19,7 +22,7 @@ def test_teardown_wants_the_name_of_the_fleet(fleet: console.Run) -> None:
     assert console.servers() == before
 
 
-def test_teardown_leaves_nothing_billable_and_site_brings_all_back(fleet: console.Run) -> None:
+def test_teardown_leaves_nothing_billable_and_a_second_one_changes_nothing(fleet: console.Run) -> None:
     run = console.playbook("teardown", "-e", "confirm=lab")
     assert run.code == 0, run.output
     assert console.servers() == []
@@ -29,6 +32,15 @@ def test_teardown_leaves_nothing_billable_and_site_brings_all_back(fleet: consol
     assert again.code == 0, again.output
     assert set(again.recap("changed").values()) == {0}, again.output
 
-    run = console.playbook("site")
-    assert run.code == 0, run.output
-    assert "Hello from Scaleway!" in run.output
+
+def test_three_runs_at_once_from_nothing_build_one_platform(fleet: console.Run) -> None:
+    console.playbook("teardown", "-e", "confirm=lab")
+    assert console.servers() == []
+
+    with ThreadPoolExecutor(3) as pool:
+        runs = list(pool.map(console.playbook, ["site"] * 3))
+
+    assert [run.code for run in runs] == [0] * 3, "\n".join(run.output for run in runs if run.code)
+    assert sorted(server["name"] for server in console.servers()) == NODES
+    assert len(all_planes()) == 1
+    assert "Hello from STACKIT!" in runs[0].output
