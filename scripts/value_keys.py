@@ -11,10 +11,26 @@ from typing import Any
 
 import yaml
 
+SHAPES = {
+    "affinity": (".**",),
+    "annotations": (".**",),
+    "labels": (".**",),
+    "nodeSelector": (".**",),
+    "podAnnotations": (".**",),
+    "podLabels": (".**",),
+    "podSecurityContext": (".**",),
+    "resources": (".limits.**", ".requests.**"),
+    "securityContext": (".**",),
+}
+"""Mappings whose keys are those of Kubernetes, whatever the chart has there by default."""
+
 
 def known(values: Any, path: str = "") -> Iterator[str]:
     """Paths of the values; what is empty may be filled with anything."""
-    if isinstance(values, dict) and values:
+    name = path.rpartition(".")[2]
+    if name in SHAPES and (values is None or isinstance(values, dict)):
+        yield from (path + below for below in SHAPES[name])
+    elif isinstance(values, dict) and values:
         for key, value in values.items():
             yield from known(value, f"{path}.{key}" if path else str(key))
     else:
@@ -22,6 +38,6 @@ def known(values: Any, path: str = "") -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    name, version, origin = sys.argv[1:]
-    print(f"# chart: {name}\n# version: {version}\n# read from: {origin}")
+    chart, version, origin = sys.argv[1:]
+    print(f"# chart: {chart}\n# version: {version}\n# read from: {origin}")
     print("\n".join(known(yaml.safe_load(sys.stdin))))

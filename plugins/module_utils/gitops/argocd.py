@@ -22,7 +22,7 @@ from .cluster import Cluster, Content, Document, Layout
 from .component import Chart, Component, GitBase, Manifests
 from .graph import Instance
 from .secret_needs import namespaces, secret_files, sops_rules
-from .stages import as_patch, final_patches, stages
+from .stages import as_patch, final_patches, stages, with_contributions
 
 ENGINE = "argocd"
 NAMESPACE = "argocd"
@@ -46,6 +46,7 @@ def layout(cluster: Cluster, components: Sequence[Component], secrets: Mapping[s
         raise Permanent(f"Argo CD must be among the components of cluster {cluster.name}: add {ITSELF}.")
     home = f"clusters/{cluster.name}"
     instances = graph.instances(cluster, components, ENGINE)
+    cluster = with_contributions(cluster, instances)
     chosen = list({each.component.name: each.component for each in instances}.values())
     applications: dict[str, list[Document]] = {each.name: [] for each in chosen}
     files: dict[str, Content] = {

@@ -142,8 +142,9 @@ class Health:
 class Component:
     """One building block of the platform.
 
-    ``objects`` are texts of further manifests beside a chart or somebody else's manifests. ``providers`` are those that
-    it is for, empty for all. ``storage_classes`` are those that its volumes use, with placeholders; ``makes_classes``
+    ``objects`` are texts of further manifests beside a chart or somebody else's manifests; ``own`` are kind and name of
+    every object of ours. ``adds_values`` are values for the charts of other components. ``providers`` are those that it
+    is for, empty for all. ``storage_classes`` are those that its volumes use, with placeholders; ``makes_classes``
     those that it brings. ``file`` names it in errors.
     """
 
@@ -166,6 +167,8 @@ class Component:
     provider_values: Mapping[str, Values] = field(default_factory=dict)
     environment_values: Mapping[str, Values] = field(default_factory=dict)
     known_values: frozenset[str] = frozenset()
+    adds_values: Mapping[str, Values] = field(default_factory=dict)
+    own: frozenset[tuple[str, str]] = frozenset()
     patches: tuple[Patch, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     storage_classes: tuple[str, ...] = ()

@@ -13,7 +13,6 @@ from ..errors import Permanent
 from . import known_values, manifests, values
 from .component import PER_PROVIDER, VAULT_AUTH, Chart, Component, GitBase, Manifests
 from .fields import Fields
-from .manifests import Parse
 
 BUILT_IN = ("cluster", "environment", "provider")
 """Variables that every component may use."""
@@ -21,12 +20,12 @@ BUILT_IN = ("cluster", "environment", "provider")
 _ONLY_CHART = ("values", "provider_values", "environment_values", "value_keys", "drift_ignore")
 
 
-def check(component: Component, given: Fields, parse: Parse) -> None:
-    """Permanent with one sentence unless the component is sound."""
+def check(component: Component, given: Fields, objects: list[dict[str, Any]]) -> None:
+    """Permanent with one sentence unless the component is sound. ``objects`` are those of its own manifests."""
     _check_layer(component)
     _check_source(component, given)
     _check_runs(component)
-    _check_manifests(component, parse)
+    _check_manifests(component, objects)
     _check_values(component)
     _check_variables(component)
     _check_secrets(component)
@@ -70,17 +69,15 @@ def _check_runs(component: Component) -> None:
             )
 
 
-def _check_manifests(component: Component, parse: Parse) -> None:
-    own = list(manifests.documents(component.manifests or component.objects, parse))
+def _check_manifests(component: Component, objects: list[dict[str, Any]]) -> None:
     # The workloads of a chart or of somebody else's manifests are not here to be compared.
     told = component.workloads if isinstance(component.source, Manifests) else ()
-    manifests.check(own, told, component.file)
-    if isinstance(component.source, GitBase):
-        return
-    names = {(each["kind"], each["metadata"]["name"]) for each in own}
+    manifests.check(objects, told, component.file)
     for number, patch in enumerate(component.patches):
         place = f"{component.file}: patches[{number}]"
-        if (patch.kind, patch.name) not in names:
+        if (patch.kind, patch.name) not in component.own:
+            if isinstance(component.source, GitBase):
+                continue  # it is for one of the objects there
             raise Permanent(f"{place}.target: {patch.kind}/{patch.name} is not among the manifests.")
         if not (patch.provider or patch.environment or values.placeholders(patch.change)):
             raise Permanent(f"{place} is the same everywhere: write it into the manifest.")
@@ -111,6 +108,7 @@ def _check_variables(component: Component) -> None:
     places |= {f"provider_values.{name}": each for name, each in component.provider_values.items()}
     places |= {f"environment_values.{name}": each for name, each in component.environment_values.items()}
     places |= {f"patches[{number}]": each.change for number, each in enumerate(component.patches)}
+    places |= {f"adds_values.{name}": each for name, each in component.adds_values.items()}
     for place, content in places.items():
         for name in sorted(values.placeholders(content) - allowed):
             known = ", ".join(sorted(allowed))

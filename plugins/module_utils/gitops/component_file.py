@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ OPTIONAL = (
     "provider_values",
     "environment_values",
     "value_keys",
+    "adds_values",
     "settings",
     "objects",
     "patches",
@@ -109,8 +110,11 @@ def read(folder: Path, surroundings: Surroundings, parse: Parse) -> Component:
         lab=_lab(given)[0],
         lab_note=_lab(given)[1],
         known_values=_known_values(given, folder, source) if isinstance(source, Chart) else frozenset(),
+        adds_values={name: fields.content for name, fields in given.named("adds_values")},
     )
-    component_check.check(component, given, parse)
+    objects = list(manifests.documents(component.manifests or component.objects, parse))
+    component = replace(component, own=frozenset((each["kind"], each["metadata"]["name"]) for each in objects))
+    component_check.check(component, given, objects)
     return component
 
 
@@ -201,7 +205,7 @@ def _variants(given: Fields, key: str, allowed: Iterable[str]) -> Mapping[str, M
     fields.only((), tuple(allowed))
     found = {name: fields.mapping(name) for name in fields.content}
     for name, content in found.items():
-        empty = [path for path in values.paths(content) if values.at(content, path) is None]
+        empty = [path for path, value in values.leaves(content) if value is None]
         if empty:
             raise Permanent(f"{given.file}: {key}.{name}.{empty[0]} is empty. A patch cannot take a value away.")
     return found

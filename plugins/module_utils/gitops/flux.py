@@ -22,7 +22,7 @@ from .cluster import Cluster, Content, Document, Layout
 from .component import PER_PROVIDER, Component, Health, Manifests
 from .graph import Instance
 from .secret_needs import namespaces, secret_files, sops_rules
-from .stages import as_patch, final_patches, stages
+from .stages import as_patch, final_patches, stages, with_contributions
 
 ENGINE = "flux"
 NAMESPACE = "flux-system"
@@ -39,6 +39,7 @@ def layout(cluster: Cluster, components: Sequence[Component], secrets: Mapping[s
     """The whole repository of a cluster. ``secrets`` are values that the user gives, by the names of the Secrets."""
     home = f"clusters/{cluster.name}"
     instances = graph.instances(cluster, components, ENGINE)
+    cluster = with_contributions(cluster, instances)
     chosen = list({each.component.name: each.component for each in instances}.values())
     files: dict[str, Content] = {
         ".sops.yaml": [sops_rules(cluster)],

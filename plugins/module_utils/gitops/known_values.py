@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import Permanent
 from .component import Chart
-from .values import paths
+from .values import leaves
 
 _HEAD = re.compile(r"^# (chart|version): (\S+)$", re.MULTILINE)
 _BELOW = ".**"
@@ -41,7 +41,7 @@ def parsed(text: str, file: str, chart: Chart) -> frozenset[str]:
 
 def unknown(values: Mapping[str, Any], known: frozenset[str]) -> list[str]:
     """Paths that the chart does not know."""
-    return [path for path in paths(values) if not _is_known(path, known)]
+    return [path for path, _value in leaves(values) if not _is_known(path, known)]
 
 
 def refuse_unknown(values: Mapping[str, Any], known: frozenset[str], file: str, place: str, chart: str) -> None:

@@ -24,6 +24,7 @@ from .releases import documents, kind_of, renamed
 from .stages import Stages, as_patch, depends_on_environment, object_patches
 
 COMMON = "common"
+VAULT_READER = "vault-reader"
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _ON_PROVIDER = Template("""\
 apiVersion: apps/v1
@@ -91,7 +92,8 @@ def object_files(component: Component) -> Files:
         files[f"{folder}/storage-classes.yaml"] = classes
         resources.append("storage-classes.yaml")
     if _from_vault(component):
-        files[f"{folder}/vault-secrets.yaml"] = [_vault_secret(component, each) for each in _from_vault(component)]
+        secrets = [_vault_secret(component, each) for each in _from_vault(component)]
+        files[f"{folder}/vault-secrets.yaml"] = [_vault_reader(component), *secrets]
         resources.append("vault-secrets.yaml")
     files[f"{folder}/kustomization.yaml"] = [build(resources)]
     return files
@@ -218,6 +220,12 @@ def _storage_class(component: Component, made: StorageClass) -> Document:
 
 def _from_vault(component: Component) -> list[SecretNeed]:
     return [each for each in component.secrets if each.vault]
+
+
+def _vault_reader(component: Component) -> Document:
+    """Whom the secret store lets in: the role there is bound to this name."""
+    metadata = {"name": VAULT_READER, "namespace": component.namespace}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
 
 
 def _vault_secret(component: Component, need: SecretNeed) -> Document:

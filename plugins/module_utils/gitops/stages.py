@@ -17,8 +17,8 @@ included.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import Permanent
@@ -70,6 +70,26 @@ def stages(cluster: Cluster, instance: Instance) -> Stages:
     if isinstance(component.source, Chart):
         final = joined(final, {"values": _user_values(cluster, component)})
     return Stages(base, to_provider, to_environment, to_overlay, difference(shared, final), final)
+
+
+def with_contributions(cluster: Cluster, instances: Sequence[Instance]) -> Cluster:
+    """The cluster with the values that its components add to the charts of others; those of the user win.
+
+    Permanent when the other chart does not know such a value. A component that is not there misses nothing.
+    """
+    charts = {each.component.name: each.component for each in instances}
+    values = dict(cluster.values)
+    for instance in instances:
+        giver = instance.component
+        for name, given in giver.adds_values.items():
+            taker = charts.get(name)
+            if taker is None:
+                continue
+            source = taker.source
+            chart = f"{source.name} {source.version}" if isinstance(source, Chart) else name
+            known_values.refuse_unknown(given, taker.known_values, giver.file, f"adds_values.{name}", chart)
+            values[name] = joined(filled(given, variables(cluster, instance)), values.get(name, {}))
+    return replace(cluster, values=values)
 
 
 def variables(cluster: Cluster, instance: Instance) -> dict[str, Any]:
@@ -136,9 +156,9 @@ def _all_values(component: Component) -> dict[str, Any]:
 
 
 def _own_patches(component: Component, provider: str, environment: str) -> Iterator[Patch]:
-    if isinstance(component.source, GitBase):
-        return
-    yield from _selected(component, provider, environment)
+    for each in _selected(component, provider, environment):
+        if (each.kind, each.name) in component.own:
+            yield each
 
 
 def _selected(component: Component, provider: str | None, environment: str | None) -> Iterator[Patch]:
@@ -153,6 +173,7 @@ def _applicable(component: Component, provider: str, environment: str) -> dict[s
         "values": _unfilled(component, provider, environment),
         "patches": [each.change for each in _selected(component, provider, environment)],
         "classes": list(component.storage_classes),
+        "adds": list(component.adds_values.values()),
     }
 
 
@@ -224,7 +245,7 @@ def _vendor_patches(
         put(change, workload.path, pod)
         yield as_patch(Patch(workload.kind, workload.name, change))
     for each in _selected(component, provider or None, environment or None):
-        if placeholders(each.change) <= known.keys():
+        if (each.kind, each.name) not in component.own and placeholders(each.change) <= known.keys():
             yield as_patch(Patch(each.kind, each.name, filled(each.change, known)))
 
 

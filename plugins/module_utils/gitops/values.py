@@ -84,22 +84,14 @@ def put(values: dict[str, Any], path: str, value: Any) -> None:
     values[last] = joined(values[last], value) if last in values else deepcopy(value)
 
 
-def at(values: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path, or None."""
-    found: Any = values
-    for key in path.split("."):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
-
-
-def paths(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Dotted paths of everything that is set. A list is one value, and so is an empty mapping."""
+def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths of everything that is set, and what it is. A list is one value, and so is an empty mapping."""
     for key, value in values.items():
         path = f"{above}.{key}" if above else str(key)
         if isinstance(value, Mapping) and value:
-            yield from paths(value, path)
+            yield from leaves(value, path)
         else:
-            yield path
+            yield path, value
 
 
 def placeholders(value: Any) -> frozenset[str]:

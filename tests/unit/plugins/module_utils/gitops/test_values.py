@@ -65,8 +65,6 @@ def test_what_cannot_be_said_yet_is_left_out_lists_as_a_whole() -> None:
     assert values.known_part(given, {}) == {"e": ["y"], "f": {}}
 
 
-def test_paths_name_everything_that_is_set() -> None:
-    given: dict[str, Any] = {"a": {"b": 1, "c": {}}, "d": [{"e": 1}]}
-    assert list(values.paths(given)) == ["a.b", "a.c", "d"]
-    assert values.at(given, "a.b") == 1
-    assert values.at(given, "d.e") is None
+def test_leaves_name_everything_that_is_set() -> None:
+    given: dict[str, Any] = {"a": {"b": 1, "c": {}}, "d": [{"e": 1}], "f": {"x.y/z": None}}
+    assert list(values.leaves(given)) == [("a.b", 1), ("a.c", {}), ("d", [{"e": 1}]), ("f.x.y/z", None)]
