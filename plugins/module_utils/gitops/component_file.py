@@ -58,9 +58,11 @@ OPTIONAL = (
 KEYS = (*REQUIRED, *OPTIONAL)
 """Keys of a component.yml."""
 NO_NAMESPACE = "none"
+AS_SHIPPED = "as-shipped"
+"""What a chart or somebody's manifests say themselves is left as it is."""
 
 _HEALTH = ("all", "none")
-_TOLERATE = ("provider", "everything", "as-shipped")
+_TOLERATE = ("provider", "everything", AS_SHIPPED)
 _RECLAIM = ("Delete", "Retain")
 _JURISDICTION = re.compile(r"none|EU|[A-Z]{2}")
 _SETTING = re.compile(r"[a-z][a-z0-9_]*")
@@ -145,8 +147,9 @@ def _workload(given: Fields, source: Source) -> Workload:
     kind, slash, name = given.text("workload").partition("/")
     if not (kind and slash and name):
         raise given.wrong("workload", "a kind and a name, such as Deployment/podinfo")
-    requests = {where: _request(fields) for where, fields in given.named("requests")}
-    if not requests and not isinstance(source, Manifests):
+    shipped = given.value("requests") == AS_SHIPPED
+    requests = {} if shipped else {where: _request(fields) for where, fields in given.named("requests")}
+    if not (requests or shipped) and not isinstance(source, Manifests):
         raise Permanent(f"{given.file}: {given.path('requests')} is missing: every container asks for cpu and memory.")
     path = given.text("path")
     above = "" if path == "." else f"{path}."
