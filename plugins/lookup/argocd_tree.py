@@ -52,6 +52,9 @@ _raw:
       description: Names of the Applications that Argo CD will have.
       type: list
       elements: str
+    places:
+      description: Provider of each of them that is at one provider.
+      type: dict
 """
 
 from collections.abc import Mapping

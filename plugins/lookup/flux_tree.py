@@ -61,6 +61,9 @@ _raw:
       description: Names of the Kustomizations that Flux will have.
       type: list
       elements: str
+    places:
+      description: Provider of each of them that is at one provider.
+      type: dict
 """
 
 from collections.abc import Mapping

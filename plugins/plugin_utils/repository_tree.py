@@ -56,6 +56,7 @@ def render(options: Mapping[str, Any], engine: str) -> dict[str, Any]:
         "seeds": dict(tree.seeds),
         "secrets": [dict(secret) for secret in tree.secrets],
         "kustomizations": list(tree.kustomizations),
+        "places": dict(tree.places),
     }
 
 

@@ -64,6 +64,7 @@ def layout(cluster: Cluster, components: Sequence[Component], secrets: Mapping[s
         files=files,
         seeds=shared_tree.seeds(cluster, instances),
         secrets=secret_files(cluster, chosen, secrets),
+        places={each.name: each.provider for each in instances if each.provider},
         kustomizations=(ROOT, *(each.name for each in instances)),
     )
 

@@ -93,9 +93,10 @@ class Cluster:
 @dataclass(frozen=True)
 class Layout:
     """The repository: ``files`` are generated, ``seeds`` written once; ``secrets`` are options of a secret file;
-    ``kustomizations`` are the names of what the engine reconciles."""
+    ``kustomizations`` are the names of what the engine reconciles, ``places`` the providers of those that have one."""
 
     files: Mapping[str, Content]
     seeds: Mapping[str, str]
     secrets: tuple[Mapping[str, Any], ...]
     kustomizations: tuple[str, ...]
+    places: Mapping[str, str] = field(default_factory=dict)

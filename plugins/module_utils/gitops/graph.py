@@ -39,7 +39,6 @@ def instances(cluster: Cluster, components: Sequence[Component], engine: str) ->
     for component in chosen:
         _check_engine(component, engine)
         _check_providers(cluster, component)
-    _check_owners(chosen)
     places = {each.name: _places(cluster, each) for each in chosen}
     known = {each.name: each for each in chosen}
     makers = {made.name: each for each in chosen for made in each.makes_classes}
@@ -104,16 +103,6 @@ def _class_makers(cluster: Cluster, component: Component, provider: str, makers:
 def _check_engine(component: Component, engine: str) -> None:
     if engine not in component.engines:
         raise Permanent(f"Component {component.name} is for {' and '.join(component.engines)}, not for {engine}.")
-
-
-def _check_owners(components: Sequence[Component]) -> None:
-    """Two components with one object would take it from each other."""
-    owners: dict[tuple[str, str, str], str] = {}
-    for component in components:
-        for kind, name in component.own:
-            owner = owners.setdefault((kind, name, component.namespace), component.name)
-            if owner != component.name:
-                raise Permanent(f"Components {owner} and {component.name} both have {kind}/{name}. Choose one of them.")
 
 
 def _check_providers(cluster: Cluster, component: Component) -> None:

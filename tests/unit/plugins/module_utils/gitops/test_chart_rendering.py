@@ -253,6 +253,21 @@ def test_values_of_the_user_are_checked_too(small: SmallCatalogue, given: dict[s
         small.render(values=given)
 
 
+def test_a_component_adds_values_to_the_chart_of_another(small: SmallCatalogue) -> None:
+    small.chart(values={"args": ["--own"]})
+    added = {"shop": {"args": ["--${flag}"], "name": "${cluster}"}}
+    small.chart("guard", adds_values=added, settings={"flag": {"description": "a flag"}})
+    alone = works(small.argocd("shop"))["shop"]["spec"]["source"]["helm"]["valuesObject"]
+    assert alone["args"] == ["--own"]
+    options: dict[str, Any] = {"settings": {"flag": "x"}, "values": {"shop": {"name": "mine"}}}
+    both = works(small.argocd("shop", "guard", **options))["shop"]["spec"]["source"]["helm"]["valuesObject"]
+    assert (both["args"], both["name"]) == (["--own", "--x"], "mine")
+    small.render("guard", settings={"flag": "x"})  # without the other, nothing is missing
+    small.chart("wrong", adds_values={"shop": {"nmae": "x"}})
+    with pytest.raises(PlatformError, match=r"wrong/component\.yml: adds_values\.shop\.nmae is not a known value"):
+        small.render("shop", "wrong")
+
+
 def test_an_environment_that_the_catalogue_does_not_know_is_refused(small: SmallCatalogue) -> None:
     with pytest.raises(PlatformError, match="'test' is no environment .* Allowed: development, production"):
         small.render(environment="test")
@@ -275,7 +290,8 @@ def test_secrets_are_given_made_up_or_read_from_vault(small: SmallCatalogue) -> 
             "random": ["salt", "pepper"],
         }
     ]
-    (read,) = documents(tree["files"]["apps/objects/c/vault-secrets.yaml"])
+    reader, read = documents(tree["files"]["apps/objects/c/vault-secrets.yaml"])
+    assert (reader["kind"], reader["metadata"]) == ("ServiceAccount", {"name": "vault-reader", "namespace": "shop"})
     assert read["spec"]["path"] == "c/other"
     assert read["spec"]["destination"] == {"name": "other", "create": True}
     small.chart("d", namespace="elsewhere", secrets={"token": {}})

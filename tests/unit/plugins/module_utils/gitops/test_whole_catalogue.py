@@ -142,6 +142,14 @@ def test_every_component_can_be_rendered_somewhere() -> None:
         }
 
 
+def test_no_two_components_have_the_same_object() -> None:
+    owners: dict[tuple[str, str], list[str]] = {}
+    for each in components():
+        for kind, name in each.own:
+            owners.setdefault((kind, name), []).append(each.name)
+    assert {what: names for what, names in owners.items() if len(names) > 1} == {}
+
+
 @pytest.mark.parametrize(("engine", "environment", "where"), LAYOUTS)
 def test_no_image_version_or_tag_moves(engine: str, environment: str, where: tuple[str, ...]) -> None:
     faults = []
