@@ -23,6 +23,7 @@ from .component import Chart, Component, GitBase, Manifests
 from .graph import Instance
 from .secret_needs import namespaces, secret_files, sops_rules
 from .stages import as_patch, final_patches, stages, with_contributions
+from .tree import MANIFEST_NAME
 
 ENGINE = "argocd"
 NAMESPACE = "argocd"
@@ -37,6 +38,8 @@ _FINALIZER = "resources-finalizer.argocd.argoproj.io"
 _HERE = "https://kubernetes.default.svc"
 _STAGES = ("provider", "environment", "overlay", "cluster")
 _RETRIES = 10
+_NOT_APPLIED = f"{{*.sops.yaml,{MANIFEST_NAME}}}"
+"""Secrets that Argo CD cannot open, and the list of generated files, which it would take for an object."""
 _LONGEST_WAIT = "5m"
 
 
@@ -100,7 +103,7 @@ def _project(cluster: Cluster, components: Sequence[Component]) -> Document:
 def _root(cluster: Cluster) -> Document:
     source = {
         **_repository(cluster, f"clusters/{cluster.name}"),
-        "directory": {"recurse": True, "exclude": "*.sops.yaml"},
+        "directory": {"recurse": True, "exclude": _NOT_APPLIED},
     }
     spec = {
         "project": PROJECT,

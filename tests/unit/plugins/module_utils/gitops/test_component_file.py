@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import PlatformError
 from ansible_collections.sovereign.fleet.plugins.module_utils.gitops.catalogue import KEYS
+from scripts.value_keys import known
 
 from .small_catalogue import CHART, SmallCatalogue
 from .tools import CATALOGUE
@@ -32,6 +34,30 @@ def workload(container: dict[str, Any]) -> dict[str, Any]:
 def test_the_page_explains_every_key() -> None:
     text = (CATALOGUE.parent / "docs/catalogue-schema.md").read_text()
     assert [key for key in KEYS if f"`{key}`" not in text] == []
+
+
+def test_the_example_of_the_page_is_a_sound_component(small: SmallCatalogue) -> None:
+    text = (CATALOGUE.parent / "docs/catalogue-schema.md").read_text()
+    example, keys = (re.findall(f"```{kind}\n(.*?)```", text, re.DOTALL)[0] for kind in ("yaml", "text"))
+    folder = small.folder / "infrastructure/acme-csi"
+    folder.mkdir(parents=True)
+    (folder / "component.yml").write_text(example)
+    (folder / "value-keys.txt").write_text(keys)
+    (component,) = small.load()
+    assert (component.name, component.makes_classes[0].name) == ("acme-csi", "hetzner-block")
+
+
+def test_the_script_reads_the_values_of_a_chart() -> None:
+    values = {"a": {"b": 1, "c": [], "d": {}}, "nodeSelector": {"os": "linux"}, "x": {"resources": {}}, "y": None}
+    assert list(known(values)) == [
+        "a.b",
+        "a.c",
+        "a.d.**",
+        "nodeSelector.**",
+        "x.resources.limits.**",
+        "x.resources.requests.**",
+        "y.**",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_the_root_manages_the_cluster_and_reads_no_secret(small: SmallCatalogue)
         "repoURL": "https://git.example.org/fleet.git",
         "targetRevision": "main",
         "path": "clusters/development",
-        "directory": {"recurse": True, "exclude": "*.sops.yaml"},
+        "directory": {"recurse": True, "exclude": "{*.sops.yaml,.fleet-manifest.json}"},
     }
     assert project["spec"]["sourceRepos"] == ["https://charts.example.org", "https://git.example.org/fleet.git"]
 
