@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 LAYERS = ("crds", "infrastructure", "platform", "observability", "apps")
 """Folders of the catalogue and of the repository, in the order in which a cluster gets them."""
@@ -54,7 +54,7 @@ class Manifests:
     texts: Mapping[str, str]
 
 
-Source = Chart | GitBase | Manifests
+Source: TypeAlias = "Chart | GitBase | Manifests"
 
 
 @dataclass(frozen=True)
