@@ -33,10 +33,10 @@ lab: setup system ## the lab and the whole platform in it, then the addresses to
 	@$(BIN)/ansible-playbook playbooks/site.yml $(ARGS)
 
 test: setup system ## every gate and every test, the lab included
-	@$(PYTEST) -x tests/unit tests/contract tests/gates tests/lab tests/molecule $(ARGS)
+	@$(PYTEST) -x tests/unit tests/contract tests/faults tests/gates tests/lab tests/molecule $(ARGS)
 
-unit: setup ## unit and contract tests: minutes, no root, no lab
-	@$(PYTEST) tests/unit tests/contract $(ARGS)
+unit: setup ## unit, contract and fault tests: minutes, no root, no lab
+	@$(PYTEST) tests/unit tests/contract tests/faults $(ARGS)
 
 lint: setup ## style, types, documentation, build: every gate but sanity
 	@$(PYTEST) tests/gates -m "not sanity" $(ARGS)

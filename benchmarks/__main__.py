@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ORDER = ("site", "inventory")
+ORDER = ("site", "inventory", "four_clouds", "pools", "placement", "tasks")
 
 
 def main() -> int:

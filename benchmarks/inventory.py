@@ -29,6 +29,30 @@ BUNDLE = "14.5.0"
 COLLECTION = "ansible_collections/hetzner/hcloud/"
 COLLECTION_VERSION = "6.12.0"
 PEER, OURS_TITLE = "hetzner.hcloud", "sovereign.fleet"
+FLOOR = "a plugin that only sets variables"
+FLOOR_PLUGIN = """
+from ansible.plugins.inventory import BaseInventoryPlugin
+class InventoryModule(BaseInventoryPlugin):
+    NAME = "floor"
+    def verify_file(self, path):
+        return path.endswith("floor.yml")
+    def parse(self, inventory, loader, path, cache=True):
+        super().parse(inventory, loader, path, cache)
+        names = ["v%d" % number for number in range(22)]
+        for number in range(int(self._read_config_data(path)["hosts"])):
+            inventory.add_host("seed-%d" % number)
+            inventory.hosts["seed-%d" % number].vars.update({name: number for name in names})
+"""
+FLOOR_DOCUMENTATION = """
+DOCUMENTATION = r'''
+name: floor
+short_description: Hosts with variables and nothing else
+description: [For comparison.]
+options:
+  plugin: {description: [Name.], required: true}
+  hosts: {description: [How many.], type: int}
+'''
+"""
 
 OURS = {
     "compose": {"city": "location", "kind": "type"},
@@ -83,7 +107,7 @@ def peer_collection() -> Path:
     return folder
 
 
-def sources(folder: Path, cloud: Emulator) -> dict[str, str]:
+def sources(folder: Path, cloud: Emulator, servers: int) -> dict[str, str]:
     """Inventory files by what they are called in the table."""
     provider = cloud.providers["hetzner"]
     peer = {"plugin": "hetzner.hcloud.hcloud", "api_endpoint": provider["endpoint"], "api_token": provider["token"]}
@@ -96,7 +120,15 @@ def sources(folder: Path, cloud: Emulator) -> dict[str, str]:
     }
     for name, content in contents.values():
         (folder / name).write_text(json.dumps(content))
-    return {"start-up": "localhost,", **{title: str(folder / name) for title, (name, _content) in contents.items()}}
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "floor.py").write_text(FLOOR_DOCUMENTATION + FLOOR_PLUGIN)
+    floor = folder / "floor.yml"
+    floor.write_text(json.dumps({"plugin": "floor", "hosts": servers}))
+    return {
+        "start-up": "localhost,",
+        FLOOR: str(floor),
+        **{title: str(folder / name) for title, (name, _content) in contents.items()},
+    }
 
 
 def measure(source: str, environment: Mapping[str, str], cloud: Emulator) -> Run:
@@ -137,10 +169,12 @@ def best(runs: list[Run]) -> Run:
 
 def report(results: Mapping[str, Run]) -> None:
     """A table, and the ratios with and without what Ansible itself needs to start."""
-    print(f"{'inventory':<30}{'wall s':>8}{'CPU s':>8}{'requests':>10}{'at once':>9}{'hosts':>8}")
+    print(f"{'inventory':<36}{'wall s':>8}{'CPU s':>8}{'requests':>10}{'at once':>9}{'hosts':>8}")
     for title, run in results.items():
-        print(f"{title:<30}{run.wall:>8.2f}{run.cpu:>8.2f}{run.requests:>10}{run.peak:>9}{run.hosts:>8}")
-    start = results["start-up"]
+        print(f"{title:<36}{run.wall:>8.2f}{run.cpu:>8.2f}{run.requests:>10}{run.peak:>9}{run.hosts:>8}")
+    start, floor = results["start-up"], results[FLOOR]
+    ours = results[f"{OURS_TITLE}, constructed"]
+    print(f"\n{OURS_TITLE}, constructed, against {FLOOR}: CPU {ours.cpu / floor.cpu:.2f}x")
     print(f"\n{'hetzner.hcloud : sovereign.fleet':<34}{'wall':>7}{'CPU':>7}   net of start-up:{'wall':>7}{'CPU':>7}")
     for suffix in ("", ", constructed"):
         peer, ours = results[PEER + suffix], results[OURS_TITLE + suffix]
@@ -172,10 +206,12 @@ def main() -> None:
             },
             "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / '.collections'}:{peer}",
             "ANSIBLE_CONFIG": str(Path(folder) / "ansible.cfg"),
+            "ANSIBLE_INVENTORY_PLUGINS": str(Path(folder) / "plugins"),
+            "ANSIBLE_INVENTORY_ENABLED": "host_list,auto,floor",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "XDG_CACHE_HOME": folder,
         }
-        files = sources(Path(folder), cloud)
+        files = sources(Path(folder), cloud, arguments.servers)
         runs: dict[str, list[Run]] = {title: [] for title in files}
         # Round by round, so that whatever else this machine does meets all of them alike.
         for _number in range(arguments.runs):

@@ -13,6 +13,7 @@ import yaml
 
 from lab import daemon, environment, lifecycle, paths, prerequisites, processes, status
 from lab.cloud.faults import KINDS
+from lab.cloud.settings import CLOUDS
 from lab.errors import LabError
 from lab.machines.spec import Disk, known
 
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     env.set_defaults(run=lambda _arguments: print(environment.as_shell()))
 
     fault = commands.add_parser("fault", help="break an emulated cloud, or `fault clear` to mend all")
-    fault.add_argument("cloud", help="hetzner, scaleway, cloudfleet, or clear")
+    fault.add_argument("cloud", help=f"{', '.join(CLOUDS)}, or clear")
     fault.add_argument("kind", nargs="?", help="; ".join(f"{kind}: {text}" for kind, text in KINDS.items()))
     fault.add_argument("options", nargs="*", metavar="NAME=VALUE", help="seconds, count, method, path, status, …")
     fault.set_defaults(run=_fault)

@@ -15,7 +15,7 @@ from lab.cloud.service import CloudService
 from lab.cloud.settings import CLOUDS, CONTROL, CloudSettings
 from lab.errors import LabError
 
-_PORTS = dict(zip((CONTROL, *CLOUDS), range(18000, 18004), strict=True))
+_PORTS = dict(zip((CONTROL, *CLOUDS), range(18000, 18001 + len(CLOUDS)), strict=True))
 
 
 def _arguments() -> argparse.Namespace:

@@ -9,11 +9,13 @@ from lab.cloud.hetzner import catalog as hetzner
 from lab.cloud.hetzner.orders import primary_ip
 from lab.cloud.hetzner.views import ipv6_network
 from lab.cloud.memory import MemoryMachines
+from lab.cloud.openstack import seeds as openstack
 from lab.cloud.ports import Machines
 from lab.cloud.scaleway import catalog as scaleway
 from lab.cloud.scaleway.resources import default_security_group
 from lab.cloud.service import CloudService
 from lab.cloud.settings import CloudSettings
+from lab.cloud.stackit import seeds as stackit
 from lab.cloud.store import Put, Store
 from lab.cloud.wire import JsonObject, timestamp
 from lab.errors import LabError
@@ -29,7 +31,7 @@ def seed(
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Put running servers `<prefix>-1` … `<prefix>-<count>` into a cloud, spread over all its locations."""
-    makers = {"hetzner": _hetzner, "scaleway": _scaleway}
+    makers = {"hetzner": _hetzner, "scaleway": _scaleway, "ovhcloud": _ovhcloud, "stackit": _stackit}
     if cloud not in makers:
         raise LabError(f"Only {', '.join(makers)} can be seeded, not {cloud!r}.")
     store = service.store(cloud)
@@ -118,3 +120,14 @@ def _scaleway(store: Store, machines: Machines, place: int, name: str, labels: M
         "_server": number,
     }
     return [("server", number, row), ("volume", volume, root)]
+
+
+def _stackit(store: Store, machines: Machines, place: int, name: str, labels: Mapping[str, str]) -> list[Put]:
+    number = str(uuid.uuid4())
+    return stackit.server(store, number, name, labels, place, _running(machines, stackit.NAME, number))
+
+
+def _ovhcloud(store: Store, machines: Machines, place: int, name: str, labels: Mapping[str, str]) -> list[Put]:
+    number = str(uuid.uuid4())
+    address = _running(machines, openstack.NAME, number)
+    return openstack.server(store, machines, number, name, labels, place, address)

@@ -13,15 +13,17 @@ from lab.cloud.faults import Fault, Faults
 from lab.cloud.front import Api, Front, ServerView
 from lab.cloud.hetzner.api import HetznerApi
 from lab.cloud.listener import Listener
+from lab.cloud.openstack.api import OpenStackApi
 from lab.cloud.ports import ControlPlanes, Machines
 from lab.cloud.request_log import RequestLog
 from lab.cloud.scaleway.api import ScalewayApi
 from lab.cloud.settings import CLOUDS, CONTROL, CloudSettings
+from lab.cloud.stackit.api import StackitApi
 from lab.cloud.store import Store
 from lab.errors import LabError
 
 _LOG = logging.getLogger(__name__)
-_FIRST_ID = {"hetzner": 10_000_001, "scaleway": 1, "cloudfleet": 1}
+_FIRST_ID = {"hetzner": 10_000_001}
 
 
 class CloudService:
@@ -40,10 +42,14 @@ class CloudService:
         self.faults = Faults()
         self.requests = RequestLog()
         self._machines = machines
-        self._stores = {name: Store(state / f"{name}.sqlite" if state else None, _FIRST_ID[name]) for name in CLOUDS}
+        self._stores = {
+            name: Store(state / f"{name}.sqlite" if state else None, _FIRST_ID.get(name, 1)) for name in CLOUDS
+        }
         self.apis: dict[str, Api] = {
             "hetzner": HetznerApi(self._stores["hetzner"], machines, self.faults, self.settings),
             "scaleway": ScalewayApi(self._stores["scaleway"], machines, self.faults, self.settings),
+            "ovhcloud": OpenStackApi(self._stores["ovhcloud"], machines, self.faults, self.settings),
+            "stackit": StackitApi(self._stores["stackit"], machines, self.faults, self.settings),
             "cloudfleet": CloudfleetApi(self._stores["cloudfleet"], control_planes, self.faults, self.settings),
         }
         self._fronts = {

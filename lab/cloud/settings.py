@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CLOUDS = ("hetzner", "scaleway", "cloudfleet")
+CLOUDS = ("hetzner", "scaleway", "cloudfleet", "ovhcloud", "stackit")
 CONTROL = "control"
 
 
@@ -17,6 +17,11 @@ class CloudSettings:
     scaleway_secret_key: str = "00000000-0000-4000-8000-000000000001"
     scaleway_project_id: str = "00000000-0000-4000-8000-000000000002"
     scaleway_organization_id: str = "00000000-0000-4000-8000-000000000002"
+    ovhcloud_username: str = "user-lab"
+    ovhcloud_password: str = "lab-ovhcloud-password"
+    ovhcloud_project_id: str = "000000000000400080000000000000a4"
+    stackit_token: str = "lab-stackit-token"
+    stackit_project_id: str = "00000000-0000-4000-8000-000000000005"
     cloudfleet_token_id: str = "lab-cloudfleet"
     cloudfleet_token_secret: str = "lab-cloudfleet-secret"
     cloudfleet_organization_id: str = "00000000-0000-4000-8000-000000000003"

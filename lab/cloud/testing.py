@@ -146,6 +146,8 @@ class Emulator:
         self.endpoints: Mapping[str, str] = {
             "hetzner": f"{urls['hetzner']}/v1",
             "scaleway": urls["scaleway"],
+            "ovhcloud": f"{urls['ovhcloud']}/identity/v3",
+            "stackit": urls["stackit"],
             "cloudfleet": f"{urls['cloudfleet']}/v1",
             CONTROL: urls[CONTROL],
         }
@@ -156,6 +158,17 @@ class Emulator:
                 "access_key": settings.scaleway_access_key,
                 "secret_key": settings.scaleway_secret_key,
                 "project_id": settings.scaleway_project_id,
+            },
+            "ovhcloud": {
+                "username": settings.ovhcloud_username,
+                "password": settings.ovhcloud_password,
+                "project_id": settings.ovhcloud_project_id,
+                "price_endpoint": f"{urls['ovhcloud']}/v1",
+            },
+            "stackit": {
+                "token": settings.stackit_token,
+                "project_id": settings.stackit_project_id,
+                "price_endpoint": f"{urls['stackit']}/pim/v2",
             },
             "cloudfleet": {
                 "token_id": settings.cloudfleet_token_id,

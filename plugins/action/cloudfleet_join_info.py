@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from ..modules import cloudfleet_join_info
 from ..plugin_utils.in_process import InProcess
 
 
 class ActionModule(InProcess):
     """See the documentation of the module of the same name."""
+
+    module = cloudfleet_join_info

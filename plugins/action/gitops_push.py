@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from ..modules import gitops_push
 from ..plugin_utils.in_process import InProcess
 
 
 class ActionModule(InProcess):
     """See the documentation of the module of the same name."""
+
+    module = gitops_push

@@ -152,7 +152,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ..module_utils.errors import Permanent, PlatformError
-from ..plugin_utils import accounts, expressions, fetching, fleet_map, garbage, gathering, last_known
+from ..plugin_utils import accounts, constructing, expressions, fetching, fleet_map, garbage, gathering, last_known
 
 if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -329,9 +329,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for parent, children in groups.children.items():
             for child in children:
                 inventory.add_child(parent, child)
+        members: dict[str, list[Host]] = {}
         for host, names in zip(hosts, groups.members, strict=True):
             for name in names:
-                inventory.add_child(name, host.name)
+                members.setdefault(name, []).append(host)
+        for name, inside in members.items():
+            constructing.fill(inventory, name, inside)
         return hosts
 
     def _taken_names(self) -> set[str]:
@@ -346,14 +349,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return
         strict = self.get_option("strict")
         expressions.compile_once(self.templar)
+        simple = constructing.Construction(
+            self.inventory, self._sanitize_group_name, leading_separator=self.get_option("leading_separator")
+        )
+        use_extra_vars = self.get_option("use_extra_vars")  # an extra variable comes before a host's own
         for host in hosts:
-            if compose:
-                self._set_composite_vars(compose, host.get_vars(), host.name, strict=strict)
-            if groups or keyed_groups:
+            hard = compose if use_extra_vars else simple.compose(host, compose)
+            if hard:
+                self._set_composite_vars(hard, host.get_vars(), host.name, strict=strict)
+            hard_groups = groups if use_extra_vars else simple.groups(host, groups)
+            hard_keyed = keyed_groups if use_extra_vars else simple.keyed_groups(host, keyed_groups)
+            if hard_groups or hard_keyed:
                 # Read once for all groups, and given to both: each would otherwise merge all variables again.
                 variables = host.get_vars()
-                self._add_host_to_composed_groups(groups, variables, host.name, strict=strict, fetch_hostvars=False)
-                self._add_host_to_keyed_groups(keyed_groups, variables, host.name, strict=strict, fetch_hostvars=False)
+                self._add_host_to_composed_groups(
+                    hard_groups, variables, host.name, strict=strict, fetch_hostvars=False
+                )
+                self._add_host_to_keyed_groups(hard_keyed, variables, host.name, strict=strict, fetch_hostvars=False)
+        simple.finish()
 
     def _compose(self, template: Any, variables: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Value of one expression; a plain path is read without Jinja, with the result Jinja would give."""

@@ -43,7 +43,7 @@ DEPLOYED = "deployed"
 
 @dataclass(frozen=True)
 class CloudfleetCluster:
-    """A cluster as the API tells it; `status` is creating, deployed, updating or disabled."""
+    """A cluster as the API tells it; `status` is creating, deployed, updating or disabled, `created` an ISO time."""
 
     id: str
     name: str
@@ -53,6 +53,7 @@ class CloudfleetCluster:
     region: str
     tier: str
     fields: Mapping[str, t.Any]  # the editable ones, as an update has to repeat them
+    created: str = ""
 
     @property
     def deployed(self) -> bool:
@@ -94,15 +95,14 @@ class Cloudfleet:
             raise self._unexpected("GET /clusters", "a list of clusters")
         return [self._cluster(item) for item in listed]
 
-    def find(self, name: str) -> CloudfleetCluster | None:
-        """The cluster of that name, or None; two of the same name are refused, because either could be meant."""
+    def named(self, name: str) -> list[CloudfleetCluster]:
+        """The clusters of that name, the oldest first. Names are not unique there: it takes care to have only one."""
         found = [cluster for cluster in self.clusters() if cluster.name == name]
-        if len(found) > 1:
-            ids = ", ".join(cluster.id for cluster in found)
-            raise Conflict(
-                f"Cloudfleet has {len(found)} clusters named {name} ({ids}). Rename or delete all but one of them.",
-                provider=PROVIDER,
-            )
+        return sorted(found, key=lambda cluster: (cluster.created, cluster.id))
+
+    def find(self, name: str) -> CloudfleetCluster | None:
+        """The cluster of that name, or None. Of several it is the oldest, which every run agrees on."""
+        found = self.named(name)
         return found[0] if found else None
 
     def cluster(self, cluster_id: str) -> CloudfleetCluster:
@@ -158,6 +158,7 @@ class Cloudfleet:
             region=str(item.get("region") or ""),
             tier=str(item.get("tier") or ""),
             fields={key: item[key] for key in EDITABLE if item.get(key) is not None},
+            created=str(item.get("created_at") or ""),
         )
 
     def _send(self, method: str, path: str, *, body: Mapping[str, t.Any] | None = None, text: bool = False) -> t.Any:

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from .errors import Conflict, PlatformError, Transient
-from .model import Node, node_ordinal
-from .providers.base import Clock, Sleep
+from .kube import KubeNode
+from .kube_drain import Hold
+from .model import Node, Taint, node_ordinal
 from .running import Run
 from .waiting import wait_for
 
@@ -21,64 +22,69 @@ SILENCE = 120.0
 """Seconds in which Kubernetes has noticed for sure that a node's machine is gone."""
 
 
-class KubeNode(Protocol):
-    """A Kubernetes Node as far as it matters here."""
-
-    @property
-    def name(self) -> str:
-        """Name of the Node."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether its Ready condition is true."""
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Its labels."""
-
-    @property
-    def provider_id(self) -> str:
-        """Which server it says it is, empty if it does not."""
-
-
 class Kube(Protocol):
     """The calls to a cluster that nodes need. All raise PlatformError."""
 
     def nodes(self) -> Sequence[KubeNode]:
         """All Nodes, by one request."""
 
+    def node(self, name: str) -> KubeNode:
+        """One Node, or NotFound."""
+
+    def patch_node(
+        self,
+        name: str,
+        *,
+        labels: Mapping[str, str | None] | None = None,
+        taints: Sequence[Taint] | None = None,
+        provider_id: str | None = None,
+        annotations: Mapping[str, str | None] | None = None,
+        resource_version: str = "",
+    ) -> KubeNode:
+        """Change what is given and nothing else."""
+
     def cordon(self, name: str) -> None:
         """No new pods on this Node."""
 
-    def drain(self, name: str, *, deadline: float, sleep: Sleep, clock: Clock) -> None:
-        """Move its pods away, as their budgets allow."""
+    def evict(self, name: str) -> Hold | None:
+        """Take the next step to empty this Node; None once it is empty."""
 
     def delete_node(self, name: str) -> None:
         """Remove the Node object; it may be gone already."""
 
 
-def node_of(node: Node, kube_nodes: Iterable[KubeNode], *, by_name: bool = True) -> KubeNode | None:
-    """The Kubernetes Node of a server: the one that names it, else the one of its name that names no other server."""
-    same_name = None
-    for kube_node in kube_nodes:
-        if kube_node.provider_id and kube_node.provider_id == node.provider_id:
-            return kube_node
-        if kube_node.name == node.name and kube_node.provider_id in ("", node.provider_id):
-            same_name = kube_node
-    return same_name if by_name else None
+class Roster:
+    """Which Kubernetes Node belongs to which server, found without searching."""
+
+    def __init__(self, kube_nodes: Iterable[KubeNode]) -> None:
+        self._by_server: dict[str, KubeNode] = {}
+        self._by_name: dict[str, KubeNode] = {}
+        for kube_node in kube_nodes:
+            self._by_name[kube_node.name] = kube_node
+            if kube_node.provider_id:
+                self._by_server.setdefault(kube_node.provider_id, kube_node)
+
+    def node_of(self, node: Node, *, by_name: bool = True) -> KubeNode | None:
+        """The Node that names the server, else the one of its name that names no other server."""
+        named = self._by_server.get(node.provider_id) if node.provider_id else None
+        if named is not None or not by_name:
+            return named
+        same_name = self._by_name.get(node.name)
+        return same_name if same_name and same_name.provider_id in ("", node.provider_id) else None
 
 
-def carries_control_plane(node: Node, kube_nodes: Iterable[KubeNode]) -> bool:
+def carries_control_plane(node: Node, roster: Roster) -> bool:
     """Whether the server's Node is part of the control plane."""
-    kube_node = node_of(node, kube_nodes)
+    kube_node = roster.node_of(node)
     return kube_node is not None and any(label in kube_node.labels for label in CONTROL_PLANE_LABELS)
 
 
-def not_joined(nodes: Iterable[Node], kube_nodes: Sequence[KubeNode]) -> dict[str, str]:
+def not_joined(nodes: Iterable[Node], kube_nodes: Iterable[KubeNode]) -> dict[str, str]:
     """The servers that are not Ready in Kubernetes, with what is seen of them."""
+    roster = Roster(kube_nodes)
     missing = {}
     for node in nodes:
-        kube_node = node_of(node, kube_nodes)
+        kube_node = roster.node_of(node)
         if kube_node is None:
             missing[node.name] = f"the server is {node.state} at {node.provider}/{node.location} but has not registered"
         elif not kube_node.ready:
@@ -86,34 +92,45 @@ def not_joined(nodes: Iterable[Node], kube_nodes: Sequence[KubeNode]) -> dict[st
     return missing
 
 
-def wait_joined(run: Run, kube: Kube, nodes: Sequence[Node], kube_nodes: Sequence[KubeNode]) -> PlatformError | None:
-    """Wait until all of these servers are Ready in Kubernetes; ``kube_nodes`` is the last reading, if there is one."""
-    first = [list(kube_nodes)]
-    total = len(nodes)
+def wait_joined(
+    run: Run, kube: Kube, nodes: Sequence[Node], kube_nodes: Sequence[KubeNode] | None = None
+) -> Sequence[KubeNode]:
+    """Wait until all of these servers are Ready in Kubernetes; the last reading is returned.
 
-    def read() -> dict[str, str]:
-        return not_joined(nodes, first.pop() if first else kube.nodes())
+    ``kube_nodes`` is the reading to begin with, if there is one. Raises PlatformError, at the deadline a Transient that
+    says what is seen of each server that is missing.
+    """
+    first = [] if kube_nodes is None else [kube_nodes]
 
-    allowed = run.time_left()
+    def describe(seen: Sequence[KubeNode]) -> str:
+        return "; ".join(f"{name}: {state}" for name, state in sorted(not_joined(nodes, seen).items()))
+
     try:
-        wait_for(
-            read,
-            lambda missing: not missing,
-            allowed,
+        return wait_for(
+            lambda: first.pop() if first else kube.nodes(),
+            lambda seen: not not_joined(nodes, seen),
+            run.time_left(),
             sleep=run.sleep,
             clock=run.clock,
-            describe=lambda missing: "; ".join(f"{name}: {state}" for name, state in sorted(missing.items())),
-            what=f"{total} node{'s' if total != 1 else ''} to become Ready in Kubernetes",
+            describe=describe,
+            what=f"{len(nodes)} node{'s' if len(nodes) != 1 else ''} to become Ready in Kubernetes",
         )
     except Transient as error:
-        return Transient(
+        raise Transient(
             f"{error}. Look at the machine's cloud-init and kubelet logs, then run again; servers that run are kept.",
             provider="kubernetes",
             code=error.code,
-        )
-    except PlatformError as error:
-        return error
-    return None
+        ) from None
+
+
+def known_at(kube_nodes: Iterable[KubeNode]) -> dict[str, set[str]]:
+    """The providers at which Kubernetes knows nodes of a pool, by pool."""
+    found: dict[str, set[str]] = {}
+    for kube_node in kube_nodes:
+        pool, provider = kube_node.labels.get(LABEL_POOL), kube_node.labels.get(LABEL_PROVIDER)
+        if pool and provider:
+            found.setdefault(pool, set()).add(provider)
+    return found
 
 
 def ghosts(
@@ -147,6 +164,7 @@ def lay_ghost(run: Run, kube: Kube, name: str, provider: str) -> PlatformError |
             clock=run.clock,
             what=f"node {name} to fall silent",
         )
+        run.insist()
         run.retry(lambda: kube.delete_node(name))
     except Transient as error:
         if error.code != "deadline":

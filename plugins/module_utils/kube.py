@@ -14,6 +14,7 @@ from pathlib import Path
 from . import kube_drain
 from .errors import NotFound
 from .kube_api import Json, KubeApi, segment
+from .kube_drain import Hold
 from .model import Taint
 
 NODES = "/api/v1/nodes"
@@ -21,7 +22,10 @@ NODES = "/api/v1/nodes"
 
 @dataclass(frozen=True)
 class KubeNode:
-    """A Kubernetes node as its API tells it. `version` is the kubelet's, `resource_version` guards a later patch."""
+    """A Kubernetes node as its API tells it. `version` is the kubelet's, `resource_version` guards a later patch.
+
+    `created` and `ready_changed`, when its Ready condition last became what it is, are ISO 8601 times or empty.
+    """
 
     name: str
     ready: bool
@@ -33,6 +37,9 @@ class KubeNode:
     annotations: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
     resource_version: str = ""
+    created: str = ""
+    ready_changed: str = ""
+    addresses: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, t.Any]:
         """Plain data for module results."""
@@ -112,6 +119,14 @@ class Kube:
         """New pods may come again."""
         self.api.merge_patch(_path(name), {"spec": {"unschedulable": None}})
 
+    def evict(self, name: str) -> Hold | None:
+        """Take the next step to empty a node: cordon it, then evict the pods that may go. None once none is left.
+
+        Pods of DaemonSets and static pods stay. A label `fleet/upgrade-lock` on the node keeps it as it is. A node that
+        Kubernetes does not know is empty. Waits for nothing.
+        """
+        return kube_drain.step(self.api, name)
+
     def drain(
         self,
         name: str,
@@ -122,8 +137,8 @@ class Kube:
     ) -> None:
         """Cordon the node and evict its pods, as their PodDisruptionBudgets allow, until none is left.
 
-        `deadline` is a moment of `clock`. Pods of DaemonSets and static pods stay. A label `fleet/upgrade-lock` on the
-        node makes it wait. A node that Kubernetes does not know counts as drained. Raises Conflict (`DrainTimeout`).
+        `deadline` is a moment of `clock`. Step by step as `evict` does it. Raises Conflict (`DrainTimeout`,
+        `UpgradeLock`).
         """
         kube_drain.drain(self.api, name, deadline=deadline, sleep=sleep, clock=clock)
 
@@ -146,9 +161,10 @@ def _path(name: str) -> str:
 
 def _node(item: Json) -> KubeNode:
     metadata, spec, status = item.get("metadata") or {}, item.get("spec") or {}, item.get("status") or {}
+    ready: Json = next((c for c in status.get("conditions") or [] if c.get("type") == "Ready"), {})
     return KubeNode(
         name=metadata.get("name", ""),
-        ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or []),
+        ready=ready.get("status") == "True",
         labels=dict(metadata.get("labels") or {}),
         taints=tuple(_taint(taint) for taint in spec.get("taints") or []),
         provider_id=spec.get("providerID", ""),
@@ -157,6 +173,9 @@ def _node(item: Json) -> KubeNode:
         annotations=dict(metadata.get("annotations") or {}),
         version=(status.get("nodeInfo") or {}).get("kubeletVersion", ""),
         resource_version=metadata.get("resourceVersion", ""),
+        created=metadata.get("creationTimestamp") or "",
+        ready_changed=ready.get("lastTransitionTime") or "",
+        addresses=tuple(a["address"] for a in status.get("addresses") or [] if a.get("type") != "Hostname"),
     )
 
 

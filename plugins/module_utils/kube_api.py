@@ -205,7 +205,7 @@ def segment(name: str) -> str:
 def _refusal(refused: t.Any, request: str) -> PlatformError:
     status = int(refused.status or 0)
     answer = _status_object(refused.body)
-    said = str(answer.get("message") or refused.reason or f"HTTP {status}").rstrip(". ")
+    said = _said(answer) or str(refused.reason or f"HTTP {status}")
     code = str(answer.get("reason") or status)
     text = f"Kubernetes refused {request}: {said}."
     if status == 401:
@@ -221,6 +221,14 @@ def _refusal(refused: t.Any, request: str) -> PlatformError:
     if status >= 500:
         return Transient(text, provider=PROVIDER, code=code, retry_after=_retry_after(refused, answer))
     return Permanent(text, provider=PROVIDER, code=code)
+
+
+def _said(answer: Json) -> str:
+    """The message, and with a refused eviction the budget that refuses it: that stands among the causes alone."""
+    causes = (answer.get("details") or {}).get("causes") or []
+    budgets = [str(c.get("message") or "") for c in causes if c.get("reason") == "DisruptionBudget"]
+    said = [str(answer.get("message") or ""), *budgets]
+    return ". ".join(text.rstrip(". ") for text in said if text)
 
 
 def _status_object(body: t.Any) -> Json:

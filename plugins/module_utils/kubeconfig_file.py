@@ -63,9 +63,12 @@ def write(destination: str | Path, text: str) -> None:
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".kubeconfig-")  # mkstemp gives mode 0600
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        Path(temporary).replace(path)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
     except OSError as failed:
         said = f"The kubeconfig {path} cannot be written: {failed.strerror}. Check who owns the folder."
         raise Permanent(said) from None

@@ -10,14 +10,17 @@ before anything is ordered again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from .blueprint import Blueprint
 from .budget import TRIES, backoff, fan_out
 from .errors import Ambiguous, Capacity, NotFound, PlatformError, Quota, Transient
-from .model import LABEL_TOKEN, Event, Node, Offer, Owner, Pending, Pool, ServerSpec
-from .options import user_data_for
-from .plan import Quote, no_offer_left
+from .model import LABEL_TOKEN, Event, Node, Offer, Pending, Pool, ServerSpec
+from .offering import Offered, Refusal, no_offer_left
+from .outages import Trouble, trouble
+from .plan import Quote
 from .providers.base import NodeDriver
 from .running import Pace, Run, look
 
@@ -27,55 +30,83 @@ LOOKS_AFTER_LOST_ANSWER = (1.0, 4.0)
 
 @dataclass
 class Order:
-    """A node on its way: bought by one of the quotes, or carried on from ``node``."""
+    """A node on its way: bought by one of the quotes, or carried on from ``node``.
+
+    ``silence`` is why the last look at it showed nothing.
+    """
 
     pool: Pool
     name: str
     quotes: list[Quote]
     node: Node | None = None
-    refused: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     bought: bool = False
+    silence: PlatformError | None = None
+
+    @classmethod
+    def of(cls, pool: Pool, name: str, offered: Offered) -> Order:
+        """An order for a new node."""
+        return cls(pool, name, list(offered.quotes[name]), refused=list(offered.refusals.get(name, ())))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The offer that a node was bought by, and why those before it were not taken."""
+
+    name: str
+    offer: Offer
+    refused: tuple[Refusal, ...] = ()
+
+    def as_result(self) -> dict[str, Any]:
+        """Plain values for the result of a module."""
+        return {"name": self.name, "offer": str(self.offer), "refused": [str(refusal) for refusal in self.refused]}
 
 
 @dataclass(frozen=True)
 class Launched:
-    """Nodes that run now, those of them that were bought, and why others do not."""
+    """Nodes that run now, those of them that were bought, and why others do not run."""
 
-    nodes: tuple[Node, ...]
-    bought: tuple[str, ...]
-    problems: tuple[PlatformError, ...]
+    nodes: tuple[Node, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+
+    @property
+    def bought(self) -> tuple[str, ...]:
+        """Names of the nodes that were bought."""
+        return tuple(choice.name for choice in self.choices)
 
 
 class Launch:
-    """Carries out orders."""
+    """Carries out orders. ``made`` are the prerequisites that had to be made on the way, a line for each."""
 
     def __init__(
-        self, run: Run, user_data: Mapping[str, str], requote: Callable[[Pool], tuple[list[Quote], list[str]]]
+        self, run: Run, blueprint: Blueprint, requote: Callable[[Pool], tuple[list[Quote], list[Refusal]]]
     ) -> None:
         """``requote`` gives a pool's quotes and refusals when a node to carry on with turns out to be gone."""
         self._run = run
-        self._user_data = user_data
+        self._blueprint = blueprint
         self._requote = requote
-        self._sold_out: dict[Offer, str] = {}
+        self._sold_out: dict[Offer, PlatformError] = {}
         self._lock = threading.Lock()
+        self.made: list[str] = []
 
     def carry_out(self, orders: Sequence[Order]) -> Launched:
         """Place all orders and look after them until every server runs, has failed for good, or the time is over."""
         nodes: list[Node] = []
-        bought: list[str] = []
-        problems: list[PlatformError] = []
+        choices: list[Choice] = []
+        troubles: list[Trouble] = []
         todo = list(orders)
         waiting: list[tuple[Order, Pending]] = []
         pace = Pace(self._run)
         while todo or waiting:
             for order, placed in zip(todo, fan_out([self._placer(order) for order in todo]), strict=True):
                 if isinstance(placed, PlatformError):
-                    problems.append(placed)
+                    troubles.append(trouble(placed, order.pool.name))
                 else:
                     waiting.append((order, placed))
             todo = []
             if waiting and self._run.over():
-                problems += [self._too_late(order, pending) for order, pending in waiting]
+                troubles += [self._too_late(order, pending) for order, pending in waiting]
                 break
             if not waiting:
                 break
@@ -88,20 +119,26 @@ class Launch:
                     still.append((order, following))
                 elif isinstance(following, Node):
                     nodes.append(following)
-                    bought += [order.name] if order.bought else []
+                    choices += self._choice(order)
                     self._run.tell(
                         f"{order.name} runs at {following.provider}/{following.location} as {following.type}"
                     )
                 elif isinstance(following, PlatformError):
-                    problems.append(following)
+                    troubles.append(trouble(following, order.pool.name))
                 else:
                     todo.append(order)
             waiting = still
-        return Launched(tuple(nodes), tuple(bought), tuple(problems))
+        return Launched(tuple(nodes), tuple(choices), tuple(troubles))
+
+    @staticmethod
+    def _choice(order: Order) -> list[Choice]:
+        taken = order.quotes[0].offer if order.bought and order.quotes else None
+        return [Choice(order.name, taken, tuple(order.refused))] if taken else []
 
     def _follow(self, order: Order, event: Event) -> Pending | Node | PlatformError | None:
         """What becomes of an order after a look; None means that it has to be placed again."""
         if not event.done:
+            order.silence = event.error
             return event.pending
         if event.error is None:
             # None: a failed server is gone, so its order is free for the next offer.
@@ -125,6 +162,7 @@ class Launch:
         """A server that does not come up must neither cost money nor hold the name for the next offer."""
         self._give_up_offer(order, error)
         try:
+            self._run.insist()
             return self._run.drivers[node.provider].delete_node(node)
         except PlatformError as second:
             return type(second)(
@@ -138,20 +176,22 @@ class Launch:
         return lambda: self._place(order)
 
     def _place(self, order: Order) -> Pending:
+        self._run.insist()
         if order.node is not None:
             node = order.node
             offer = Offer(node.provider, node.location, node.type)
-            return self._run.drivers[node.provider].adopt(node, self._spec(order, offer))
+            return self._run.drivers[node.provider].adopt(node, self._blueprint.spec(order.pool, order.name, offer))
         while order.quotes:
             offer = order.quotes[0].offer
             with self._lock:
                 why = self._sold_out.get(offer)
             if why is not None:
-                order.refused.append(f"{offer}: {why}")
+                order.refused.append(Refusal(offer, str(why), why))
                 del order.quotes[0]
                 continue
+            spec = self._blueprint.spec(order.pool, order.name, offer)
             try:
-                pending = self._buy(self._run.drivers[offer.provider], self._spec(order, offer))
+                pending = self._buy(self._run.drivers[offer.provider], spec)
             except (Capacity, Quota, NotFound) as error:
                 self._give_up_offer(order, error)
                 continue
@@ -163,26 +203,20 @@ class Launch:
         if not order.quotes:
             return
         offer = order.quotes.pop(0).offer
-        order.refused.append(f"{offer}: {error}")
+        order.refused.append(Refusal(offer, str(error), error))
         order.bought = False
         self._run.tell(f"{order.name}: {offer} is no good: {error}")
         if isinstance(error, (Capacity, Quota, NotFound)):
             with self._lock:
-                self._sold_out.setdefault(offer, str(error))
-
-    def _spec(self, order: Order, offer: Offer) -> ServerSpec:
-        return ServerSpec(
-            name=order.name,
-            owner=Owner.of(self._run.fleet, self._run.cluster, order.pool.name, order.name),
-            offer=offer,
-            user_data=user_data_for(self._user_data, order.pool.name, offer),
-            ssh_keys=order.pool.ssh_keys,
-        )
+                self._sold_out.setdefault(offer, error)
 
     def _buy(self, driver: NodeDriver, spec: ServerSpec) -> Pending:
         """Order a server exactly once, even when answers get lost."""
         refs = driver.ensure_prereqs(spec)
+        with self._lock:
+            self.made += [line for line in refs.made if line not in self.made]
         for attempt in range(1, TRIES + 1):
+            self._run.insist()
             try:
                 return driver.create_node(spec, refs)
             except Ambiguous as lost:
@@ -223,17 +257,17 @@ class Launch:
                 return min(found, key=lambda node: (node.state == "stopped", node.created, node.id))
         return None
 
-    def _too_late(self, order: Order, pending: Pending) -> PlatformError:
+    def _too_late(self, order: Order, pending: Pending) -> Trouble:
         state = pending.node.state if pending.node else "unknown"
         if pending.spec is None:
             said = f"The failed server {order.name} (id {pending.id}) was not gone in time"
         else:
             said = f"The server {order.name} (id {pending.id}) was not running in time; its last state was {state}"
-        return Transient(
-            f"{said}. It stays at {pending.provider}; run again to go on waiting, or with a longer timeout.",
-            provider=pending.provider,
-            code="deadline",
-        )
+        said += f". It stays at {pending.provider}; run again to go on waiting, or with a longer timeout."
+        if order.silence is not None:
+            said += f" The last look at it failed: {order.silence}"
+        code = order.silence.code if order.silence else "deadline"
+        return trouble(Transient(said, provider=pending.provider, code=code), order.pool.name)
 
 
 def _with_price(node: Node, order: Order) -> Node:

@@ -13,6 +13,9 @@ from typing import Any
 
 from .errors import PlatformError
 
+HOURS_PER_MONTH = 730
+"""What prices per month are reckoned with: the mean month."""
+
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 """What a taint may do."""
 
@@ -26,6 +29,10 @@ LABEL_NODE = "fleet.node"
 LABEL_TOKEN = "fleet.token"
 OWNER_LABELS = (LABEL_FLEET, LABEL_CLUSTER, LABEL_POOL, LABEL_NODE, LABEL_TOKEN)
 """Ownership marks on every cloud object; no slash, so that every provider accepts them."""
+CLAIM_LABELS = (LABEL_FLEET, LABEL_CLUSTER, LABEL_POOL)
+"""With these a person gives a server that they made by hand to a pool."""
+LABEL_REVISION = "fleet.revision"
+"""Names image and user data that a server was made with, so that a later wish for others is seen."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,31 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """What a firewall lets in: ``protocol`` tcp, udp or icmp, ``ports`` one port or ``first-last`` (icmp: empty)."""
+
+    protocol: str
+    ports: str
+    sources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.protocol}{f'/{self.ports}' if self.ports else ''} from {', '.join(self.sources)}"
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """All that may come in from outside; whatever goes out, goes. Nodes of one private network always may talk."""
+
+    openings: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pool:
-    """A named set of equal nodes of one cluster. Prices are per hour, without VAT, in the provider's currency."""
+    """A named set of equal nodes of one cluster. Prices are per hour, without VAT, in the provider's currency.
+
+    ``ssh_keys`` are names of keys that the provider knows, or whole public keys. ``network`` is the IPv4 range of a
+    private network, ``spread`` keeps nodes on different hosts.
+    """
 
     name: str
     count: int
@@ -61,6 +91,9 @@ class Pool:
     taints: tuple[Taint, ...] = ()
     max_price_hour: Decimal | None = None
     ssh_keys: tuple[str, ...] = ()
+    network: str = ""
+    firewall: Firewall | None = None
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +169,13 @@ class Node:
         """The cluster it belongs to, empty for a server that is not ours."""
         return self.owner.cluster if self.owner else ""
 
+    def claim(self) -> Owner | None:
+        """The owner that a person's claim makes of a server without one, or None when nobody claims it."""
+        if self.owner is not None or any(not self.labels.get(key) for key in CLAIM_LABELS):
+            return None
+        fleet, cluster, pool = (self.labels[key] for key in CLAIM_LABELS)
+        return Owner.of(fleet, cluster, pool, self.name)
+
     def as_result(self) -> dict[str, Any]:
         """Plain JSON values: what modules return and what the inventory makes hostvars of."""
         return {
@@ -173,7 +213,13 @@ class Scope:
 
 @dataclass(frozen=True)
 class Flavor:
-    """A type of server in one place. ``available`` is False when it cannot be ordered there now."""
+    """A type of server in one place. ``available`` is False when it cannot be ordered there now.
+
+    Prices are without VAT in ``currency``: ``price_hour`` of the server alone; per month ``server_month`` (with the
+    vendor's cap where there is one), ``ipv4_month`` of the public address and ``disk_month`` of the root disk that a
+    server of ours gets beside it. ``priced`` is the day of the price list when the live price could not be read, an
+    ISO date, else empty.
+    """
 
     name: str
     cpus: int
@@ -181,6 +227,18 @@ class Flavor:
     price_hour: Decimal | None
     currency: str
     available: bool
+    server_month: Decimal | None = None
+    ipv4_month: Decimal = Decimal(0)
+    disk_month: Decimal = Decimal(0)
+    priced: str = ""
+
+    @property
+    def month(self) -> Decimal | None:
+        """All that a server of this type costs a month, None when its price is not known."""
+        server = self.server_month
+        if server is None and self.price_hour is not None:
+            server = self.price_hour * HOURS_PER_MONTH
+        return None if server is None else server + self.ipv4_month + self.disk_month
 
 
 @dataclass(frozen=True)
@@ -193,14 +251,21 @@ class ServerSpec:
     user_data: str = field(default="", repr=False)
     ssh_keys: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
+    firewall: Firewall | None = None
+    spread: bool = False
 
 
 @dataclass(frozen=True)
 class Refs:
-    """The provider's own names for what a server needs before it can be made."""
+    """The provider's own names for what a server needs before it can be made. ``made`` says what had to be made."""
 
     image: str = ""
     ssh_keys: tuple[str, ...] = ()
+    network: str = ""
+    firewall: str = ""
+    placement_group: str = ""
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,13 +299,20 @@ class Event:
 
 @dataclass(frozen=True)
 class Leftover:
-    """A billable thing that carries our mark and belongs to no server: a disk, an address."""
+    """A thing without a server that carries our mark: part of a server that is gone, or made for a whole fleet.
+
+    ``kind`` is disk, address, nic, ssh_key, network, firewall, placement_group or load_balancer. ``made_by_us`` is
+    False for what a person or a program in the cluster made, which may hold data. ``note`` is the driver's own.
+    """
 
     provider: str
     kind: str
     id: str
     name: str
     location: str
+    billable: bool = True
+    made_by_us: bool = True
+    note: str = ""
 
 
 def owner_token(fleet: str, cluster: str, pool: str, node: str) -> str:

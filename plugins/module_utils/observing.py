@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from .budget import fan_out
-from .errors import PlatformError
-from .model import LABEL_CLUSTER, LABEL_FLEET, Flavor, Leftover, Node, Offer, Scope
+from .errors import NotFound, PlatformError
+from .model import Flavor, Leftover, Node, Offer, Scope
 from .plan import Observed
 from .providers.base import NodeDriver
 
@@ -18,19 +18,21 @@ def observe(
     drivers: Mapping[str, NodeDriver],
     owner_filter: Mapping[str, str],
     sweep: Mapping[str, Sequence[str] | None],
+    unopened: Mapping[str, PlatformError] | None = None,
 ) -> Observed:
-    """All servers with our labels, and disks left behind in the places that ``sweep`` names (None: everywhere).
+    """All servers with our labels, and parts left behind in the places that ``sweep`` names (None: everywhere).
 
-    A provider of which any part fails is in ``failed``; what its other parts showed is still in ``nodes``.
+    A provider of which any part fails is in ``failed``; what its other parts showed is still there. One that could not
+    even be opened is in ``failed`` too.
     """
     owners: list[str] = []
     tasks: list[Callable[[], list[Node] | list[Leftover]]] = []
-    failed: dict[str, PlatformError] = {}
+    failed: dict[str, PlatformError] = dict(unopened or {})
     for name, driver in drivers.items():
         for scope in driver.scopes():
             owners.append(name)
             tasks.append(_lister(driver, scope, owner_filter))
-        if driver.caps.leaves_disks and name in sweep:
+        if driver.caps.leaves_parts and name in sweep:
             owners.append(name)
             tasks.append(_sweeper(driver, owner_filter, sweep[name]))
     nodes: list[Node] = []
@@ -41,9 +43,12 @@ def observe(
             continue
         nodes += [item for item in outcome if isinstance(item, Node)]
         leftovers += [item for item in outcome if isinstance(item, Leftover)]
-    nodes = [node for node in nodes if _ours(node, owner_filter)]
+    nodes.sort(key=lambda node: (node.provider, node.name, node.id))
     return Observed(
-        tuple(sorted(nodes, key=lambda node: (node.provider, node.name, node.id))), tuple(leftovers), failed
+        nodes=tuple(node for node in nodes if node.owner is not None and _carries(node, owner_filter)),
+        leftovers=tuple(leftovers),
+        failed=failed,
+        strays=tuple(node for node in nodes if node.owner is None and _carries(node, owner_filter)),
     )
 
 
@@ -65,18 +70,25 @@ class Catalogs:
         self.read([offer])
         return self._known[offer.provider, offer.location]
 
+    def read_so_far(self, offer: Offer) -> Sequence[Flavor] | PlatformError:
+        """The same without asking anybody: nothing where the place was not read."""
+        return self._known.get((offer.provider, offer.location), ())
+
     def _reader(self, provider: str, location: str) -> Callable[[], Sequence[Flavor]]:
         driver = self._drivers[provider]
-        return lambda: driver.catalog(driver.caps.locations[location])
+
+        def catalog() -> Sequence[Flavor]:
+            scope = driver.caps.locations.get(location)
+            if scope is None:  # a server that a person made may stand anywhere
+                raise NotFound(f"Nothing is known of the place {location} at {provider}.", provider=provider)
+            return driver.catalog(scope)
+
+        return catalog
 
 
-def _ours(node: Node, owner_filter: Mapping[str, str]) -> bool:
-    """Whether all five labels are there and fit; a provider's filter only saw to some of them."""
-    owner = node.owner
-    if owner is None:
-        return False
-    marks = {LABEL_FLEET: owner.fleet, LABEL_CLUSTER: owner.cluster}
-    return all(marks.get(key, value) == value for key, value in owner_filter.items())
+def _carries(node: Node, owner_filter: Mapping[str, str]) -> bool:
+    """Whether all labels of the filter are there; a provider's own filter may only have seen to some of them."""
+    return all(node.labels.get(key) == value for key, value in owner_filter.items())
 
 
 def _lister(driver: NodeDriver, scope: Scope, owner_filter: Mapping[str, str]) -> Callable[[], list[Node]]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from .access import ACCESS_SPEC, parse_firewall, parse_network
+from .checking import check_keys, refused, sequence, text, truth
 from .errors import Permanent
 from .model import TAINT_EFFECTS, Offer, Pool, Taint, node_name
 from .providers import registry
@@ -55,6 +57,7 @@ POOL_SPEC: dict[str, Any] = {
             },
             "max_price_hour": {"type": "float"},
             "ssh_keys": {"type": "list", "elements": "str", "no_log": False},
+            **ACCESS_SPEC,
         },
     },
 }
@@ -73,14 +76,14 @@ def merge(*specs: Mapping[str, Any]) -> dict[str, Any]:
 def parse_name(path: str, value: Any) -> str:
     """A name of a fleet, cluster or pool, or Permanent with the path, the value and the rule."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise _refused(path, value, NAME_RULE)
+        raise refused(path, value, NAME_RULE)
     return value
 
 
 def parse_pools(pools: Any, cluster: str = "") -> tuple[Pool, ...]:
     """The pools of one cluster. Raises Permanent, with the path, the value and what is allowed, before any request."""
     if not isinstance(pools, Sequence) or isinstance(pools, (str, bytes)):
-        raise _refused("pools", pools, "a list of pools")
+        raise refused("pools", pools, "a list of pools")
     parsed = tuple(_pool(f"pools[{index}]", item, cluster) for index, item in enumerate(pools))
     first: dict[str, int] = {}
     for index, pool in enumerate(parsed):
@@ -103,14 +106,14 @@ def parse_user_data(user_data: Any, pools: Sequence[Pool]) -> dict[str, str]:
     allowed = {"*"}
     for pool in pools:
         allowed |= {pool.name, *(f"{pool.name}/{offer.provider}/{offer.location}" for offer in pool.offers)}
-    for key, text in user_data.items():
+    for key, content in user_data.items():
         if key not in allowed:
             raise Permanent(
                 f"user_data has the unknown key {key!r}; allowed are: {', '.join(sorted(allowed))}.",
                 code="invalid_option",
             )
-        if not isinstance(text, str):
-            raise Permanent(f"user_data[{key!r}] must be text, not {type(text).__name__}.", code="invalid_option")
+        if not isinstance(content, str):
+            raise Permanent(f"user_data[{key!r}] must be text, not {type(content).__name__}.", code="invalid_option")
     for pool in pools:
         for offer in pool.offers:
             _check_size(pool, offer, user_data)
@@ -137,7 +140,7 @@ def _check_size(pool: Pool, offer: Offer, user_data: Mapping[str, str]) -> None:
 
 
 def _pool(path: str, item: Any, cluster: str) -> Pool:
-    _check_keys(path, item, _POOL_KEYS, ("name", "count", "offers"))
+    check_keys(path, item, _POOL_KEYS, ("name", "count", "offers"))
     name = parse_name(f"{path}.name", item["name"])
     count = _count(f"{path}.count", item["count"])
     longest = node_name(cluster, name, max(count, 1))
@@ -147,53 +150,80 @@ def _pool(path: str, item: Any, cluster: str) -> Pool:
             f"{_LONGEST_NAME} are allowed. Shorten the name of the pool or of the cluster.",
             code="invalid_option",
         )
-    offers = _sequence(f"{path}.offers", item["offers"])
+    offers = sequence(f"{path}.offers", item["offers"])
     if not offers:
         raise Permanent(
             f"{path}.offers is empty; a pool needs at least one offer with {', '.join(_OFFER_KEYS[:3])}.",
             code="invalid_option",
         )
-    return Pool(
+    pool = Pool(
         name=name,
         count=count,
         offers=tuple(_offer(f"{path}.offers[{index}]", offer) for index, offer in enumerate(offers)),
         labels=_labels(f"{path}.labels", item.get("labels")),
         taints=tuple(
             _taint(f"{path}.taints[{index}]", taint)
-            for index, taint in enumerate(_sequence(f"{path}.taints", item.get("taints")))
+            for index, taint in enumerate(sequence(f"{path}.taints", item.get("taints")))
         ),
         max_price_hour=_price(f"{path}.max_price_hour", item.get("max_price_hour")),
         ssh_keys=tuple(
-            _text(f"{path}.ssh_keys[{index}]", key)
-            for index, key in enumerate(_sequence(f"{path}.ssh_keys", item.get("ssh_keys")))
+            text(f"{path}.ssh_keys[{index}]", key)
+            for index, key in enumerate(sequence(f"{path}.ssh_keys", item.get("ssh_keys")))
         ),
+        network=parse_network(f"{path}.network", item.get("network")),
+        firewall=parse_firewall(f"{path}.firewall", item.get("firewall")),
+        spread=truth(f"{path}.spread", item.get("spread")),
     )
+    _check_able(path, pool)
+    return pool
+
+
+def _check_able(path: str, pool: Pool) -> None:
+    """Refuse what one of the pool's providers cannot do, rather than buy a node without it there."""
+    for provider in sorted({offer.provider for offer in pool.offers}):
+        caps = registry.capabilities(provider)
+        for wanted, able, option in (
+            (pool.network, caps.networks, "network"),
+            (pool.firewall, caps.firewalls, "firewall"),
+            (pool.spread, caps.placement_groups, "spread"),
+        ):
+            if wanted and not able:
+                raise Permanent(
+                    f"{path}.{option} is set, which {caps.title} does not have; leave it out, or put the offers of "
+                    f"{provider} into a pool of their own.",
+                    provider=provider,
+                    code="invalid_option",
+                )
+        if caps.max_ssh_keys and len(pool.ssh_keys) > caps.max_ssh_keys:
+            raise refused(
+                f"{path}.ssh_keys", list(pool.ssh_keys), f"at most {caps.max_ssh_keys}, because of provider {provider}"
+            )
 
 
 def _offer(path: str, item: Any) -> Offer:
-    _check_keys(path, item, _OFFER_KEYS, ("provider", "location", "type"))
-    provider = _text(f"{path}.provider", item["provider"])
+    check_keys(path, item, _OFFER_KEYS, ("provider", "location", "type"))
+    provider = text(f"{path}.provider", item["provider"])
     if provider not in registry.known():
-        raise _refused(f"{path}.provider", provider, ", ".join(registry.known()))
-    location = _text(f"{path}.location", item["location"])
+        raise refused(f"{path}.provider", provider, ", ".join(registry.known()))
+    location = text(f"{path}.location", item["location"])
     locations = registry.capabilities(provider).locations
     if location not in locations:
-        raise _refused(f"{path}.location", location, f"{', '.join(locations)} (provider {provider})")
+        raise refused(f"{path}.location", location, f"{', '.join(locations)} (provider {provider})")
     image = item.get("image")
     return Offer(
         provider=provider,
         location=location,
-        type=_text(f"{path}.type", item["type"]),
-        image="" if image is None else _text(f"{path}.image", image),
+        type=text(f"{path}.type", item["type"]),
+        image="" if image is None else text(f"{path}.image", image),
     )
 
 
 def _taint(path: str, item: Any) -> Taint:
-    _check_keys(path, item, _TAINT_KEYS, ("key", "effect"))
+    check_keys(path, item, _TAINT_KEYS, ("key",))
     key = _label_key(f"{path}.key", item["key"])
     value = _label_value(f"{path}.value", "" if item.get("value") is None else item["value"])
-    if item["effect"] not in TAINT_EFFECTS:
-        raise _refused(f"{path}.effect", item["effect"], ", ".join(TAINT_EFFECTS))
+    if item.get("effect") not in TAINT_EFFECTS:
+        raise refused(f"{path}.effect", item.get("effect"), ", ".join(TAINT_EFFECTS))
     return Taint(key, value, item["effect"])
 
 
@@ -201,26 +231,26 @@ def _labels(path: str, item: Any) -> dict[str, str]:
     if item is None:
         return {}
     if not isinstance(item, Mapping):
-        raise _refused(path, item, "a mapping of labels")
+        raise refused(path, item, "a mapping of labels")
     return {_label_key(path, key): _label_value(f"{path}[{key!r}]", value) for key, value in item.items()}
 
 
 def _label_key(path: str, key: Any) -> str:
     prefix, slash, name = key.rpartition("/") if isinstance(key, str) else ("", "", "")
     if not _LABEL_PART.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
-        raise _refused(f"{path}: the key", key, LABEL_KEY_RULE)
+        raise refused(f"{path}: the key", key, LABEL_KEY_RULE)
     return str(key)
 
 
 def _label_value(path: str, value: Any) -> str:
     if not isinstance(value, str) or (value and not _LABEL_PART.fullmatch(value)):
-        raise _refused(path, value, f"text of {LABEL_VALUE_RULE} (put it in quotes if it is a number or true)")
+        raise refused(path, value, f"text of {LABEL_VALUE_RULE} (put it in quotes if it is a number or true)")
     return value
 
 
 def _count(path: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _refused(path, value, "a whole number of zero or more")
+        raise refused(path, value, "a whole number of zero or more")
     return value
 
 
@@ -232,37 +262,5 @@ def _price(path: str, value: Any) -> Decimal | None:
     except InvalidOperation:
         price = Decimal(0)
     if isinstance(value, bool) or not price.is_finite() or price <= 0:
-        raise _refused(path, value, "a price per hour above zero")
+        raise refused(path, value, "a price per hour above zero")
     return price
-
-
-def _text(path: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _refused(path, value, "text")
-    return value
-
-
-def _sequence(path: str, value: Any) -> Sequence[Any]:
-    if value is None:
-        return ()
-    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-        raise _refused(path, value, "a list")
-    return value
-
-
-def _check_keys(path: str, item: Any, allowed: Sequence[str], needed: Sequence[str]) -> None:
-    if not isinstance(item, Mapping):
-        raise _refused(path, item, f"a mapping with the keys {', '.join(allowed)}")
-    for key in item:
-        if key not in allowed:
-            raise Permanent(f"Unknown key {path}.{key}; allowed are: {', '.join(allowed)}.", code="invalid_option")
-    for key in needed:
-        if item.get(key) is None:
-            allowed_here = f" (one of {', '.join(TAINT_EFFECTS)})" if key == "effect" else ""
-            raise Permanent(
-                f"{path}.{key} is missing{allowed_here}; {path} needs {', '.join(needed)}.", code="invalid_option"
-            )
-
-
-def _refused(path: str, value: Any, allowed: str) -> Permanent:
-    return Permanent(f"{path} is {value!r}; allowed: {allowed}.", code="invalid_option")

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .budget import fan_out
 from .errors import Conflict, NotFound, PlatformError
-from .kube import Kube, KubeNode
+from .joining import Kube, Roster
+from .kube import KubeNode
 from .kube_api import CONNECTIONS, PROVIDER
-from .placement import Change, Placement, plan
+from .model import Node, Pool
+from .placement import OWNERSHIP, Change, Placement, plan, wanted
 
 _ATTEMPTS = 5
 
@@ -69,6 +71,21 @@ def apply(kube: Kube, placements: Mapping[str, Placement], outcome: Outcome) -> 
             provider=PROVIDER,
             code=first.code,
         )
+
+
+def place_new(kube: Kube, nodes: Iterable[Node], pools: Mapping[str, Pool], kube_nodes: Sequence[KubeNode]) -> None:
+    """Give labels and taints to nodes that were never given any, so that pods find them before others are drained.
+
+    ``kube_nodes`` is what Kubernetes showed last. What a node that was placed before has lost is not put back here.
+    """
+    known = {kube_node.name: kube_node for kube_node in kube_nodes}
+    roster = Roster(kube_nodes)
+    placements = {
+        kube_node.name: wanted(node, pools[node.pool])
+        for node in nodes
+        if node.pool in pools and (kube_node := roster.node_of(node)) and OWNERSHIP not in kube_node.annotations
+    }
+    apply(kube, placements, compare(placements, known))
 
 
 def _task(kube: Kube, placement: Placement, change: Change) -> Callable[[], None]:

@@ -9,292 +9,156 @@ start, and each writing request leaves them in a state from which the next run g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from .errors import Conflict, PlatformError
-from .joining import Kube, KubeNode, carries_control_plane, ghosts, lay_ghost, not_joined, wait_joined
-from .launching import Launch, Launched, Order
-from .model import LABEL_CLUSTER, LABEL_FLEET, Node, Pool
-from .observing import Catalogs, observe
-from .plan import Observed, Plan, Quote, confirmations, monthly_change, no_offer_left, plan, quotes
-from .removing import Removed, remove, sweep
-from .reporting import after_text, as_results, before_text, failure, pending
-from .running import Run
+from . import outages
+from .applying import Application
+from .blueprint import Blueprint
+from .costing import Bill, bill, places_to_price
+from .errors import PlatformError
+from .guarding import confirmations, unconfirmed
+from .joining import Kube, Roster, carries_control_plane, known_at, not_joined
+from .model import Node, ServerSpec
+from .observing import Catalogs
+from .offering import Offered, Refusal, no_offer_left, quotes
+from .outages import Trouble, trouble
+from .plan import Plan, Quote
+from .planning import Judgement, plan
+from .preparing import Prerequisites, buying, foresee, standing
+from .reading import Seen, read
+from .reporting import failure
+from .running import Run, Turn
+from .telling import NOTHING, Story
+from .wishing import Wish
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a person wants of the pools of one cluster. ``confirm`` is the hash of a plan that they have looked at."""
+def reconcile(
+    wish: Wish,
+    run: Run,
+    kube: Kube | None,
+    *,
+    check: bool,
+    diff: bool,
+    turn: AbstractContextManager[Turn | None] | None = None,
+) -> dict[str, Any]:
+    """Bring the pools to what is wished and return the result of a module. User errors are in it, not raised.
 
-    pools: tuple[Pool, ...]
-    user_data: Mapping[str, str] = field(default_factory=dict, repr=False)
-    prune: bool = False
-    wait_joined: bool = False
-    max_deletions: int = 10
-    confirm: str = ""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was read before anything is decided."""
-
-    observed: Observed
-    kube_nodes: Sequence[KubeNode]
-    ghosts: Sequence[KubeNode]
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass
-class Applied:
-    """What a run has done so far."""
-
-    created: list[str] = field(default_factory=list)
-    started: list[str] = field(default_factory=list)
-    deleted: list[str] = field(default_factory=list)
-    cleaned: bool = False
-    nodes: list[Node] = field(default_factory=list)
-    problems: list[PlatformError] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was done."""
-        return bool(self.created or self.started or self.deleted or self.cleaned)
-
-
-def reconcile(wish: Wish, run: Run, kube: Kube | None, *, check: bool, diff: bool) -> dict[str, Any]:
-    """Bring the pools to what is wished and return the result of a module. User errors are in it, not raised."""
+    ``turn`` is entered around all of a run that writes; what it was found to need is then read and decided anew. A run
+    that finds nothing to do waits for nobody.
+    """
+    result: dict[str, Any] | None = None
     try:
-        seen = _read(wish, run, kube, check)
+        result = _Reconciliation(wish, run, kube, check=check, diff=diff).carry_out(hands_off=turn is not None)
+        if result is None and turn is not None:
+            with turn as held:
+                guarded = run if held is None else replace(run, insist=held.insist)
+                result = _Reconciliation(wish, guarded, kube, check=check, diff=diff).carry_out() or {}
+                if held is not None and held.warning:
+                    result["warnings"] = [*result["warnings"], held.warning]
     except PlatformError as error:
-        return {"changed": False, "nodes": [], **failure([error])}
-    the_plan = plan(run.cluster, wish.pools, seen.observed, prune=wish.prune)
-    catalogs = Catalogs(run.drivers)
-    offered, problems = _quote(the_plan, catalogs)
-    problems = [*_blocked(the_plan, seen.observed, wish), *problems]
-    reasons = confirmations(
-        the_plan,
-        max_deletions=wish.max_deletions,
-        control_plane=lambda node: carries_control_plane(node, seen.kube_nodes),
-    )
-    first_quotes = {name: options[0] for name, options in offered.items()}
-    change = monthly_change(the_plan, first_quotes)
-    ghost_names = [ghost.name for ghost in seen.ghosts]
-    result: dict[str, Any] = {
-        "changed": the_plan.changed or bool(ghost_names),
-        "nodes": as_results((*the_plan.keeps, *the_plan.leaving, *(delete.node for delete in the_plan.deletes))),
-        "created": [],
-        "started": [],
-        "deleted": [],
-        "plan_hash": the_plan.hash,
-        "needs_confirmation": reasons,
-        "monthly_change": {provider: float(amount) for provider, amount in change.items()},
-        "warnings": [*the_plan.remarks, *seen.remarks],
-    }
-    if diff:
-        result["diff"] = {
-            "before": before_text(the_plan, ghost_names),
-            "after": after_text(the_plan, first_quotes, change),
-        }
-    if check:
-        return {**result, "pending": pending(the_plan, first_quotes, ghost_names), **failure(problems)}
-    if reasons and wish.confirm != the_plan.hash:
-        return {**result, "changed": False, **failure([_unconfirmed(the_plan, reasons, wish)])}
-    if problems and not (the_plan.changed or ghost_names or the_plan.arriving or the_plan.leaving):
-        return {**result, **failure(problems)}
-    applied = _Application(wish, run, kube, seen, the_plan, catalogs, offered, problems).carry_out()
-    return {
-        **result,
-        "changed": applied.changed,
-        "nodes": as_results(applied.nodes),
-        "created": sorted(applied.created),
-        "started": sorted(applied.started),
-        "deleted": applied.deleted,
-        **failure(applied.problems),
-    }
+        return {**NOTHING, **(result or {}), **failure([error])}
+    return result or {}
 
 
-# ---- read and decide
+class _Reconciliation:
+    """One run, from what is read to what is told."""
 
-
-def _read(wish: Wish, run: Run, kube: Kube | None, check: bool) -> Seen:
-    kube_nodes: Sequence[KubeNode] = ()
-    remarks: tuple[str, ...] = ()
-    observed = observe(run.drivers, {LABEL_FLEET: run.fleet, LABEL_CLUSTER: run.cluster}, _places(wish))
-    if kube is None:
-        return Seen(observed, (), ())
-    try:
-        kube_nodes = run.retry(kube.nodes)
-    except PlatformError as error:
-        if not check:
-            raise
-        remarks = (f"What depends on Kubernetes is not foreseen: {error}",)
-    servers = {node.name for node in observed.nodes}
-    listed = [name for name in run.drivers if name not in observed.failed]
-    return Seen(observed, kube_nodes, ghosts(run.cluster, kube_nodes, servers, listed), remarks)
-
-
-def _places(wish: Wish) -> dict[str, Sequence[str] | None]:
-    """Where disks may have been left behind: where the pools buy, or anywhere when all is to be cleared."""
-    places: dict[str, list[str]] = {}
-    for pool in wish.pools:
-        for offer in pool.offers:
-            here = places.setdefault(offer.provider, [])
-            if offer.location not in here:
-                here.append(offer.location)
-    return {name: None if wish.prune else locations for name, locations in places.items()}
-
-
-def _quote(the_plan: Plan, catalogs: Catalogs) -> tuple[dict[str, list[Quote]], list[PlatformError]]:
-    """What each new node may be bought as; nodes of a pool with no offer left end up among the errors instead."""
-    catalogs.read([offer for create in the_plan.creates for offer in create.pool.offers])
-    offered: dict[str, list[Quote]] = {}
-    problems: list[PlatformError] = []
-    for create in the_plan.creates:
-        good, refused = quotes(create.pool, catalogs)
-        if good:
-            offered[create.name] = good
-        else:
-            problems.append(no_offer_left(create.pool, create.name, refused))
-    return offered, problems
-
-
-def _blocked(the_plan: Plan, observed: Observed, wish: Wish) -> list[PlatformError]:
-    """One error for each provider whose silence keeps pools as they are, or leaves open what prune would have to do."""
-    problems: list[PlatformError] = []
-    for error in observed.failed.values():
-        names = [name for name, reason in the_plan.blocked.items() if reason is error]
-        if len(names) > 1:
-            problems.append(_with_text(error, f"{error} Pools {', '.join(names)} stay as they are."))
-        elif names:
-            problems.append(_with_text(error, f"{error} Pool {names[0]} stays as it is."))
-        elif wish.prune:
-            problems.append(_with_text(error, f"{error} Whether nodes of other pools are left there is not known."))
-    return problems
-
-
-def _with_text(error: PlatformError, text: str) -> PlatformError:
-    return type(error)(text, provider=error.provider, code=error.code, request_id=error.request_id)
-
-
-def _unconfirmed(the_plan: Plan, reasons: Sequence[str], wish: Wish) -> PlatformError:
-    stale = f" The given one ({wish.confirm}) belongs to another plan." if wish.confirm else ""
-    return Conflict(
-        f"This run needs to be confirmed, for {'; '.join(reasons)}. Nothing was done. Look at it with --check --diff, "
-        f"then run with confirm: {the_plan.hash}.{stale}",
-        code="needs_confirmation",
-    )
-
-
-# ---- apply
-
-
-class _Application:
-    """The writing half of a run."""
-
-    def __init__(
-        self,
-        wish: Wish,
-        run: Run,
-        kube: Kube | None,
-        seen: Seen,
-        the_plan: Plan,
-        catalogs: Catalogs,
-        offered: Mapping[str, list[Quote]],
-        problems: Sequence[PlatformError],
-    ) -> None:
+    def __init__(self, wish: Wish, run: Run, kube: Kube | None, *, check: bool, diff: bool) -> None:
         self._wish = wish
         self._run = run
         self._kube = kube
-        self._seen = seen
-        self._plan = the_plan
-        self._catalogs = catalogs
-        self._offered = offered
-        self._done = Applied(problems=list(problems))
+        self._check = check
+        self._diff = diff
+        self._blueprint = Blueprint(run.fleet, run.cluster, wish.user_data, wish.revisions)
+        self._catalogs = Catalogs(run.drivers)
 
-    def carry_out(self) -> Applied:
-        """Ghosts first, then what comes, then what goes; nothing goes when something that should come did not."""
-        haunted = self._lay_ghosts()
-        launched = self._launch(haunted)
-        safe = not launched.problems and not haunted
-        if self._wish.wait_joined and self._kube is not None and not haunted:
-            error = self._wait_joined(self._kube, launched)
-            safe = safe and error is None
-        if safe:
-            self._remove()
-        elif self._plan.deletes:
-            self._run.tell("nothing is deleted, because not everything that should come has come")
-        self._done.nodes = self._left(launched)
-        return self._done
+    def carry_out(self, *, hands_off: bool = False) -> dict[str, Any] | None:
+        """Read, decide, act. Raises PlatformError when Kubernetes cannot be read.
 
-    def _lay_ghosts(self) -> set[str]:
-        """Pools of which a Node may still live on a server that we cannot see."""
-        haunted: set[str] = set()
-        for ghost in self._seen.ghosts:
-            if self._kube is None:
-                break
-            provider = ghost.labels.get("node.cloudprovider", "")
-            error = lay_ghost(self._run, self._kube, ghost.name, provider)
-            if error is None:
-                self._done.cleaned = True
-            else:
-                self._done.problems.append(error)
-                haunted.add(ghost.labels.get("fleet/pool", ""))
-        return haunted
-
-    def _launch(self, haunted: set[str]) -> Launched:
-        orders = [
-            Order(create.pool, create.name, list(self._offered[create.name]))
-            for create in self._plan.creates
-            if create.name in self._offered and create.pool.name not in haunted
+        With ``hands_off`` it never gets to acting: None says that there would be something to do.
+        """
+        wish, run = self._wish, self._run
+        seen = read(wish, run, self._kube, check=self._check)
+        judgement = Judgement(self._blueprint.why_stale, seen.diagnosis, known_at(seen.kube_nodes))
+        the_plan = plan(run.cluster, wish.pools, seen.observed, prune=wish.prune, judgement=judgement)
+        offered, problems = self._quote(the_plan)
+        story = Story(the_plan, seen, offered, self._bill(the_plan, offered), self._diff)
+        troubles = [
+            *outages.silences(the_plan, seen.observed, wish.pools, prune=wish.prune),
+            *problems,
         ]
-        orders += [
-            Order(resume.pool, resume.node.name, [], node=resume.node)
-            for resume in (*self._plan.resumes, *self._plan.arriving)
-        ]
-        launch = Launch(self._run, self._wish.user_data, lambda pool: quotes(pool, self._catalogs))
-        launched = launch.carry_out(orders)
-        stopped = {resume.node.name for resume in self._plan.resumes}
-        self._done.created += launched.bought
-        self._done.started += [node.name for node in launched.nodes if node.name in stopped - set(launched.bought)]
-        self._done.problems += launched.problems
-        return launched
-
-    def _wait_joined(self, kube: Kube, launched: Launched) -> PlatformError | None:
-        pools = {pool.name for pool in self._wish.pools}
-        nodes = [node for node in self._there(launched) if node.pool in pools and node.state == "running"]
-        if not not_joined(nodes, self._seen.kube_nodes):
-            return None
-        self._run.tell(f"waiting for {len(nodes)} nodes to be Ready in Kubernetes")
-        error = wait_joined(self._run, kube, nodes, self._seen.kube_nodes)
-        if error is not None:
-            self._done.problems.append(error)
-        return error
-
-    def _remove(self) -> None:
-        removed: Removed = remove(
-            self._run,
-            self._plan.deletes,
-            self._plan.leaving,
-            [node.name for node in self._plan.keeps],
-            self._kube,
-            self._seen.kube_nodes,
+        roster = Roster(seen.kube_nodes)
+        reasons = confirmations(
+            the_plan,
+            max_deletions=wish.max_deletions,
+            control_plane=lambda node: carries_control_plane(node, roster),
         )
-        self._done.deleted += removed.names
-        self._done.problems += removed.problems
-        if self._plan.sweeps:
-            problems = sweep(self._run, self._plan.sweeps)
-            self._done.cleaned = self._done.cleaned or len(problems) < len(self._plan.sweeps)
-            self._done.problems += problems
+        if self._check:
+            needed = self._prerequisites(the_plan, offered)
+            result = story.foreseen(needed.lines)
+            troubles += needed.troubles
+        elif reasons and wish.confirm != the_plan.hash:
+            result = {**story.so_far(), "changed": False}
+            troubles = [trouble(unconfirmed(the_plan, reasons, wish.confirm))]
+        elif self._is_idle(the_plan, seen):
+            result = story.so_far()
+        elif hands_off:
+            return None
+        else:
+            progress = self._application(seen, the_plan, offered).carry_out(troubles)
+            result, troubles = story.happened(progress), progress.troubles
+        outcome = outages.tell(troubles, fail_on_unserved=wish.fail_on_unserved)
+        return {
+            **result,
+            "needs_confirmation": reasons,
+            "warnings": [*result["warnings"], *outcome.warnings],
+            "unserved": outcome.unserved,
+            **failure(outcome.failures),
+        }
 
-    def _there(self, launched: Launched) -> list[Node]:
-        fresh = {node.name: node for node in launched.nodes}
-        kept = [fresh.pop(node.name, node) for node in self._plan.keeps]
-        return [*kept, *fresh.values()]
+    def _application(self, seen: Seen, the_plan: Plan, offered: Offered) -> Application:
+        return Application(self._wish, self._run, self._kube, seen, the_plan, self._blueprint, self._catalogs, offered)
 
-    def _left(self, launched: Launched) -> list[Node]:
-        """The nodes as the run leaves them, each as it was last seen."""
-        gone = set(self._done.deleted)
-        staying = [delete.node for delete in self._plan.deletes if delete.node.name not in gone]
-        return [*self._there(launched), *staying]
+    def _quote(self, the_plan: Plan) -> tuple[Offered, list[Trouble]]:
+        """Read the catalogues of every place where something is bought, once."""
+        self._catalogs.read([offer for _name, pool in the_plan.bought for offer in pool.offers])
+        good: dict[str, list[Quote]] = {}
+        refused: dict[str, list[Refusal]] = {}
+        troubles: list[Trouble] = []
+        for name, pool in the_plan.bought:
+            options, refused[name] = quotes(pool, self._catalogs)
+            if options:
+                good[name] = options
+            else:
+                troubles.append(trouble(no_offer_left(pool, name, refused[name]), pool.name))
+        return Offered(good, refused), troubles
+
+    def _bill(self, the_plan: Plan, offered: Offered) -> Bill:
+        """What the nodes cost. A run that changes nothing asks for no prices: it makes do with those it carries."""
+        catalog = self._catalogs.read_so_far
+        if self._check or the_plan.changed:
+            self._catalogs.read(places_to_price(the_plan))
+        today = datetime.fromtimestamp(self._run.wall(), UTC).date()
+        return bill(the_plan, offered.first, catalog, today)
+
+    def _prerequisites(self, the_plan: Plan, offered: Offered) -> Prerequisites:
+        places: dict[tuple[str, str, str], ServerSpec] = {}
+        for spec in (
+            *standing(self._wish.pools, the_plan, self._blueprint),
+            *buying(the_plan, offered.first, self._blueprint),
+        ):
+            places.setdefault((spec.owner.pool, spec.offer.provider, spec.offer.location), spec)
+        return foresee(self._run, list(places.values()))
+
+    def _is_idle(self, the_plan: Plan, seen: Seen) -> bool:
+        """Whether there is nothing to do, to look after or to wait for."""
+        under_way = the_plan.changed or seen.ghosts or the_plan.arriving or the_plan.leaving
+        waits = self._wish.wait_joined and not_joined(self._to_be_ready(the_plan), seen.kube_nodes)
+        return not (under_way or waits or standing(self._wish.pools, the_plan, self._blueprint))
+
+    def _to_be_ready(self, the_plan: Plan) -> list[Node]:
+        pools = {pool.name for pool in self._wish.pools} - set(the_plan.blocked)
+        return [node for node in the_plan.keeps if node.pool in pools and node.state == "running"]

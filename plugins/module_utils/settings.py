@@ -38,7 +38,7 @@ def setting_list(provider: str) -> tuple[Setting, ...]:
 
 def _argument(setting: Setting) -> dict[str, Any]:
     # no_log is said either way: the sanity tests take any name with "token" or "secret" in it for one.
-    return {"type": "str", "no_log": setting.secret, "fallback": (env_fallback, [setting.env])}
+    return {"type": "str", "no_log": setting.secret, "fallback": (env_fallback, [setting.env] if setting.env else [])}
 
 
 PROVIDER_OPTIONS: dict[str, Any] = {
@@ -78,19 +78,26 @@ def resolve(params: Mapping[str, Any], environ: Mapping[str, str] | None = None)
 
 def missing(provider: str, values: Mapping[str, str]) -> list[Setting]:
     """The needed settings that have no value."""
-    return [setting for setting in setting_list(provider) if setting.required and not values.get(setting.name)]
+    return [
+        setting
+        for setting in setting_list(provider)
+        if setting.required and not values.get(setting.name) and not (setting.unless and values.get(setting.unless))
+    ]
 
 
 def require(provider: str, values: Mapping[str, str]) -> None:
     """Raise Auth unless the account is complete; the sentence says where to write what is missing."""
     absent = missing(provider, values)
     if absent:
-        wanted = "; ".join(
-            f"{setting.description}: set {setting.env} or providers.{provider}.{setting.name}" for setting in absent
-        )
+        wanted = "; ".join(f"{setting.description}: set {_places(provider, setting)}" for setting in absent)
         raise Auth(
             f"The account at {provider} is incomplete, it lacks the {wanted}.", provider=provider, code="no_credentials"
         )
+
+
+def _places(provider: str, setting: Setting) -> str:
+    """Where a setting can be written."""
+    return " or ".join(name for name in (setting.env, f"providers.{provider}.{setting.name}") if name)
 
 
 def _value(provider: str, setting: Setting, values: Mapping[str, Any], environ: Mapping[str, str]) -> str:
@@ -99,7 +106,7 @@ def _value(provider: str, setting: Setting, values: Mapping[str, Any], environ: 
         raise Permanent(
             f"providers.{provider}.{setting.name} must be text, not {type(value).__name__}.", code="invalid_option"
         )
-    return (value or "").strip() or environ.get(setting.env, "").strip() or setting.default
+    return (value or "").strip() or (environ.get(setting.env, "").strip() if setting.env else "") or setting.default
 
 
 def _refuse_unknown(path: str, given: Any, allowed: Any) -> None:

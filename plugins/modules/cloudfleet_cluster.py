@@ -13,11 +13,13 @@ description:
   - Makes sure that a cluster of this name exists at Cloudfleet, waits until it serves its API, and writes its
     kubeconfig.
   - An update sends every editable field along, because at Cloudfleet an update replaces the whole cluster.
+  - Names are not unique at Cloudfleet. Runs at the same time agree on the oldest cluster of the name, and each takes
+    back a younger one that it ordered itself. A younger one that stays is told in a warning.
 author: Sovereign Fleet Maintainers (@sovereign-fleet)
 options:
   name:
     description:
-      - Name of the cluster, unique within the organization.
+      - Name of the cluster. No other cluster of the organization may have it.
     type: str
     required: true
   region:
@@ -38,7 +40,8 @@ options:
     default: basic
   state:
     description:
-      - Whether the cluster shall exist.
+      - Whether the cluster shall exist. When several have its name, V(absent) is refused, because any of them could be
+        meant.
     type: str
     choices: [present, absent]
     default: present
@@ -134,15 +137,15 @@ kubeconfig:
   sample: /home/someone/.fleet/acme/production/kubeconfig
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import kubeconfig_file, settings
-from ..module_utils.cloudfleet import Cloudfleet, CloudfleetCluster
+from ..module_utils.cloudfleet import PROVIDER, Cloudfleet, CloudfleetCluster
 from ..module_utils.cloudfleet_lifecycle import ClusterLifecycle, WantedCluster, differences, text
-from ..module_utils.errors import PlatformError
+from ..module_utils.errors import Conflict, PlatformError
 from ..module_utils.reporting import failure
 
 SPEC: dict[str, Any] = {
@@ -176,8 +179,10 @@ def reconciled(params: Mapping[str, Any], *, check_mode: bool) -> Result:
     settings.require(settings.CLOUDFLEET, account)
     client = Cloudfleet(account)
     lifecycle = ClusterLifecycle(client, params["timeout"])
-    now = client.find(params["name"])
+    there = client.named(params["name"])
+    now = there[0] if there else None
     if params["state"] == "absent":
+        _refuse_several(there)
         return _absent(lifecycle, now, wait=params["wait"], check_mode=check_mode)
     wanted = WantedCluster(params["name"], params["region"], params["tier"], params["version"])
     changes = differences(wanted, now) if now else wanted.fields()
@@ -189,7 +194,29 @@ def reconciled(params: Mapping[str, Any], *, check_mode: bool) -> Result:
         "cluster": after.as_result() if after else {},
         "kubeconfig": _opens(params["kubeconfig"], after, rewritten, check_mode=check_mode),
         "diff": [{"before": before_text, "after": after_text}, *rewritten],
+        "warnings": _doubles(client, params["name"]) if len(there) > 1 else [],
     }
+
+
+def _refuse_several(there: Sequence[CloudfleetCluster]) -> None:
+    if len(there) > 1:
+        ids = ", ".join(cluster.id for cluster in there)
+        raise Conflict(
+            f"Cloudfleet has {len(there)} clusters named {there[0].name} ({ids}), and any of them could be the one to "
+            "delete. Delete all but one of them in the Cloudfleet console, then run again.",
+            provider=PROVIDER,
+            code="several",
+        )
+
+
+def _doubles(client: Cloudfleet, name: str) -> list[str]:
+    """Younger clusters of the name that nobody has taken back by now."""
+    there = client.named(name)
+    if len(there) < 2:
+        return []
+    younger = ", ".join(cluster.id for cluster in there[1:])
+    said = f"Cloudfleet has {len(there)} clusters named {name}. The oldest one ({there[0].id}) is used; "
+    return [f"{said}delete {younger} in the Cloudfleet console if nothing needs it."]
 
 
 def _present(
@@ -200,7 +227,9 @@ def _present(
     *,
     wait: bool,
 ) -> CloudfleetCluster:
-    cluster = lifecycle.create(wanted) if now is None else lifecycle.update(now, changes) if changes else now
+    if now is None:
+        return lifecycle.create(wanted, wait=wait)
+    cluster = lifecycle.update(now, changes) if changes else now
     return lifecycle.wait_deployed(cluster) if wait else cluster
 
 
@@ -236,6 +265,8 @@ def _opens(
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
     result = run(module.params, module.check_mode, module._diff)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

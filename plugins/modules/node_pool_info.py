@@ -48,6 +48,8 @@ attributes:
 requirements:
   - hcloud >= 2.23, for nodes at Hetzner
   - scaleway >= 2.12, for nodes at Scaleway
+  - keystoneauth1 >= 5.18, for nodes at OVHcloud and Infomaniak
+  - stackit-core >= 0.4, for nodes at STACKIT
 seealso:
   - module: sovereign.fleet.node_pool
   - plugin: sovereign.fleet.nodes
@@ -105,7 +107,7 @@ from ..module_utils.errors import Auth, Permanent, PlatformError
 from ..module_utils.model import LABEL_CLUSTER, LABEL_FLEET, LABEL_POOL
 from ..module_utils.observing import observe
 from ..module_utils.providers import registry
-from ..module_utils.providers.base import Clock, NodeDriver, Sleep
+from ..module_utils.providers.base import Clock, NodeDriver, Setting, Sleep
 from ..module_utils.reporting import as_results, failure
 
 SPEC = options.merge(
@@ -130,10 +132,10 @@ def run(
     """Do the module's work and return its result; a failure is a result with ``failed``."""
     try:
         labels = wanted(params)
-        drivers = _drivers(params, clock, sleep, clock() + (params.get("timeout") or 120))
+        drivers, unopened = _drivers(params, clock, sleep, clock() + (params.get("timeout") or 120))
     except PlatformError as error:
         return {"changed": False, "nodes": [], **failure([error])}
-    observed = observe(drivers, labels, {})
+    observed = observe(drivers, labels, {}, unopened)
     return {"changed": False, "nodes": as_results(observed.nodes), **failure(list(observed.failed.values()))}
 
 
@@ -148,20 +150,32 @@ def wanted(params: Mapping[str, Any]) -> dict[str, str]:
     return labels
 
 
-def _drivers(params: Mapping[str, Any], clock: Clock, sleep: Sleep, deadline: float) -> dict[str, NodeDriver]:
+def _drivers(
+    params: Mapping[str, Any], clock: Clock, sleep: Sleep, deadline: float
+) -> tuple[dict[str, NodeDriver], dict[str, PlatformError]]:
+    """A driver for every account, and the accounts that are complete but cannot be used."""
     accounts = settings.resolve(params)
     complete = [name for name in registry.known() if not settings.missing(name, accounts[name])]
     if not complete:
         needed = "; ".join(
-            f"{name}: {', '.join(setting.env for setting in settings.missing(name, accounts[name]))}"
+            f"{name}: {', '.join(_where(name, setting) for setting in settings.missing(name, accounts[name]))}"
             for name in registry.known()
         )
         raise Auth(
             f"No provider has an account; set one of these, or the option providers: {needed}.", code="no_credentials"
         )
-    return {
-        name: registry.driver(name, accounts[name], clock=clock, sleep=sleep, deadline=deadline) for name in complete
-    }
+    drivers: dict[str, NodeDriver] = {}
+    unopened: dict[str, PlatformError] = {}
+    for name in complete:
+        try:
+            drivers[name] = registry.driver(name, accounts[name], clock=clock, sleep=sleep, deadline=deadline)
+        except PlatformError as error:
+            unopened[name] = error
+    return drivers, unopened
+
+
+def _where(provider: str, setting: Setting) -> str:
+    return setting.env or f"providers.{provider}.{setting.name}"
 
 
 def main() -> None:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jinja2 import Environment, TemplateSyntaxError, nodes
+
 PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 JINJA_WORDS = frozenset(
     {"true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else"}
@@ -17,6 +19,7 @@ JINJA_WORDS = frozenset(
 DICT_ATTRIBUTES = frozenset(dir(dict))
 # Ansible has subclasses of its own of these, which only Ansible may unpack.
 CONTAINERS = frozenset({dict, list})
+MAGIC = frozenset({"inventory_hostname", "inventory_hostname_short", "group_names"})
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -39,7 +42,7 @@ def read_plain_path(expression: object, variables: Mapping[str, Any]) -> Any:
     if not PLAIN_PATH.fullmatch(path):
         raise NotPlain
     first, *rest = path.split(".")
-    if first in JINJA_WORDS or first not in variables:
+    if first in JINJA_WORDS or first in MAGIC or first not in variables:
         raise NotPlain
     value = variables[first]
     for key in rest:
@@ -54,6 +57,68 @@ def read_plain_path(expression: object, variables: Mapping[str, Any]) -> Any:
     if type(value) in CONTAINERS:
         return copy.deepcopy(value)
     raise NotPlain
+
+
+Condition = Callable[[Mapping[str, Any]], bool]
+"""Says of a host's variables whether they meet a condition; raises NotPlain where Jinja has to say it."""
+
+
+def read_condition(text: object) -> Condition | None:
+    """A condition that compares plain paths with literals by == and !=, joined by and, or, not; None for any other."""
+    if not isinstance(text, str) or "{" in text:
+        return None
+    try:
+        (output,) = Environment().parse("{{" + text + "}}").body
+        (node,) = output.nodes if isinstance(output, nodes.Output) else ()
+    except (TemplateSyntaxError, ValueError):
+        return None
+    return _truth(node)
+
+
+def _truth(node: nodes.Node) -> Condition | None:
+    if isinstance(node, nodes.Compare) and len(node.ops) == 1 and node.ops[0].op in ("eq", "ne"):
+        left, right = _scalar(node.expr), _scalar(node.ops[0].expr)
+        if left is None or right is None:
+            return None
+        wanted = node.ops[0].op == "eq"
+        return lambda variables: (left(variables) == right(variables)) is wanted
+    if isinstance(node, nodes.Not):
+        inner = _truth(node.node)
+        return None if inner is None else lambda variables: not inner(variables)
+    if isinstance(node, (nodes.And, nodes.Or)):
+        first, second = _truth(node.left), _truth(node.right)
+        if first is None or second is None:
+            return None
+        if isinstance(node, nodes.And):
+            return lambda variables: first(variables) and second(variables)
+        return lambda variables: first(variables) or second(variables)
+    return None
+
+
+def _scalar(node: nodes.Node) -> Callable[[Mapping[str, Any]], Any] | None:
+    if isinstance(node, nodes.Const) and type(node.value) in SCALARS:
+        return lambda _variables: node.value
+    path = _path(node)
+    return None if path is None else lambda variables: _read_scalar(path, variables)
+
+
+def _path(node: nodes.Node) -> str | None:
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr):
+        parent = _path(node.node)
+        return None if parent is None else f"{parent}.{node.attr}"
+    return None
+
+
+def _read_scalar(path: str, variables: Mapping[str, Any]) -> Any:
+    try:
+        value = read_plain_path(path, variables)
+    except Missing:
+        raise NotPlain from None
+    if type(value) not in SCALARS:
+        raise NotPlain
+    return value
 
 
 def compile_once(templar: Any) -> bool:

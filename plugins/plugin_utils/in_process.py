@@ -9,23 +9,23 @@ so on a local connection nothing else is needed. Anywhere else a module runs as 
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 import typing as t
 from collections.abc import Callable
+from types import ModuleType
 
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-_MODULES = "ansible_collections.sovereign.fleet.plugins.modules"
-
 display = Display()
 
 
 class InProcess(ActionBase):
-    """Stands in for the module that the task names."""
+    """Stands in for a module, which is loaded with it: before Ansible forks, so that no worker loads it again."""
+
+    module: ModuleType
 
     _requires_connection = False
     _supports_check_mode = True
@@ -40,12 +40,11 @@ class InProcess(ActionBase):
             wrap_async = bool(self._task.async_val)
             result.update(self._execute_module(task_vars=known, wrap_async=wrap_async))
             return result
-        module = importlib.import_module(f"{_MODULES}.{self._task.action.rpartition('.')[2]}")
         checked, options = self.validate_argument_spec(
-            argument_spec=module.SPEC, required_if=getattr(module, "REQUIRED_IF", None)
+            argument_spec=self.module.SPEC, required_if=getattr(self.module, "REQUIRED_IF", None)
         )
-        progress = self._progress(module.run, known)
-        answer = module.run(options, check_mode=self._task.check_mode, diff=self._task.diff, **progress)
+        progress = self._progress(self.module.run, known)
+        answer = self.module.run(options, check_mode=self._task.check_mode, diff=self._task.diff, **progress)
         for warning in answer.pop("warnings", []):
             display.warning(warning)
         result.update(remove_values(answer, checked._no_log_values))

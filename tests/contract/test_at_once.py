@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Case, HurriedClock
+from tests.contract.case import Case
+from tests.contract.clock import HurriedClock
 
 
 def _runs(case: Case, counts: list[int]) -> list[dict[str, Any]]:

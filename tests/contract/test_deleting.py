@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Conflict
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import Node, Owner
-from tests.contract.conftest import LABELS, Case
+from tests.contract.case import LABELS, Case
 
 
 def _made(case: Case, ordinal: int = 1) -> Node:
@@ -27,9 +26,7 @@ def test_a_server_goes_with_everything_that_was_made_with_it(case: Case) -> None
     event = case.settle(driver, [driver.delete_node(node)])[0]
 
     assert event.error is None
-    counts = case.cloud.store.counts(case.name)
-    assert (counts["server"], counts["volume"]) == (0, 0)
-    assert counts.get("primary_ip", 0) == 0
+    case.assert_exactly(0)
 
 
 def test_a_server_that_is_off_goes_with_its_disk(case: Case) -> None:
@@ -40,8 +37,7 @@ def test_a_server_that_is_off_goes_with_its_disk(case: Case) -> None:
     event = case.settle(driver, [driver.delete_node(node)])[0]
 
     assert event.error is None
-    counts = case.cloud.store.counts(case.name)
-    assert (counts["server"], counts["volume"]) == (0, 0)
+    case.assert_exactly(0)
 
 
 def test_a_server_that_was_only_ordered_goes_too(case: Case) -> None:
@@ -52,8 +48,7 @@ def test_a_server_that_was_only_ordered_goes_too(case: Case) -> None:
     event = case.settle(driver, [driver.delete_node(pending.node)])[0]
 
     assert event.error is None
-    counts = case.cloud.store.counts(case.name)
-    assert (counts["server"], counts["volume"]) == (0, 0)
+    case.assert_exactly(0)
 
 
 def test_a_server_that_is_gone_already_is_success(case: Case) -> None:
@@ -83,7 +78,7 @@ def test_a_protected_server_is_refused_by_name_before_any_writing_request(case: 
     with pytest.raises(Conflict, match=rf"{node.name} \(id {node.id}\) is protected"):
         driver.delete_node(node)
 
-    assert case.cloud.requests.writes(case.name) == []
+    assert case.writes() == []
 
 
 @pytest.mark.parametrize(
@@ -98,11 +93,9 @@ def test_a_protected_server_is_refused_by_name_before_any_writing_request(case: 
         pytest.param("stall", {}, id="silence"),
     ],
 )
-def test_lost_answers_do_not_keep_a_server(
-    case: Case, impatient: Callable[[], None], kind: str, options: dict[str, Any]
-) -> None:
+def test_lost_answers_do_not_keep_a_server(case: Case, impatient: None, kind: str, options: dict[str, Any]) -> None:
     case.run(3)
-    case.cloud.faults.add(case.name, kind, method="write", path=case.profile.servers, count=2, **options)
+    case.break_(kind, method="write", path=case.profile.servers, count=2, **options)
 
     result = case.run(1)
 
@@ -126,14 +119,14 @@ def test_the_highest_number_goes_first(case: Case) -> None:
 def test_a_failed_listing_neither_deletes_nor_buys(case: Case) -> None:
     case.run(2)
     case.cloud.requests.clear()
-    case.cloud.faults.add(case.name, "5xx", status=503, method="GET", path=case.profile.orders)
+    case.break_("5xx", status=503, method="GET", path=case.profile.orders)
 
     grow, shrink, prune = case.run(5), case.run(1), case.run(pools=[], prune=True)
 
     assert all(result["failed"] and "503" in result["msg"] for result in (grow, shrink, prune))
     assert not grow["changed"]
     assert "Pool web stays as it is." in grow["msg"]
-    assert case.cloud.requests.writes(case.name) == []
+    assert case.writes() == []
 
 
 def test_a_pool_that_is_not_listed_any_more_goes_only_with_prune_and_confirmation(case: Case) -> None:
@@ -148,8 +141,7 @@ def test_a_pool_that_is_not_listed_any_more_goes_only_with_prune_and_confirmatio
 
     gone = case.run(pools=[], prune=True, confirm=refused["plan_hash"])
     assert (gone.get("msg"), gone["nodes"]) == (None, [])
-    counts = case.cloud.store.counts(case.name)
-    assert (counts["server"], counts["volume"]) == (0, 0)
+    case.assert_exactly(0)
 
 
 def test_nothing_is_left_behind_that_carries_our_mark(case: Case) -> None:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from lab.cloud.testing import emulator
-from tests.contract.conftest import Case
+from tests.contract.case import Case
 from tests.contract.profiles import Profile
 
 
@@ -96,7 +96,7 @@ def test_killed_while_removing_a_server_that_is_off_no_disk_is_left(
         with emulator() as cloud:
             case = Case(profile, cloud)
             case.run(2)
-            second = next(server for server in cloud.store.servers(case.name) if server.name.endswith("-2"))
+            second = next(server for server in case.servers() if server.name.endswith("-2"))
             profile.power_off(cloud, second.id)
             case.quiet()
             axe = Axe(index, after=True, writes=True)

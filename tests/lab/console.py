@@ -20,6 +20,7 @@ from lab.tools.families import program
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/bin"
 _PLAYBOOK_SECONDS = 600
+_ACCOUNTS = ("ANSIBLE_", "HCLOUD_", "SCW_", "OS_", "STACKIT_", "CLOUDFLEET_")
 _LAB_SECONDS = 3600  # the first `lab up` on a machine compiles Kubernetes
 
 
@@ -37,7 +38,7 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    plain = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "HCLOUD_", "SCW_"))}
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(_ACCOUNTS)}
     return {**plain, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
 
 

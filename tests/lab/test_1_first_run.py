@@ -10,9 +10,18 @@ pytestmark = pytest.mark.lab
 NODES = [
     "development-hetzner-workers-1",
     "development-hetzner-workers-2",
+    "development-ovhcloud-workers-1",
     "development-scaleway-workers-1",
     "development-scaleway-workers-2",
+    "development-stackit-workers-1",
 ]
+TITLES = {"hetzner": "Hetzner", "scaleway": "Scaleway", "ovhcloud": "OVHcloud", "stackit": "STACKIT"}
+PROVIDER_IDS = {
+    "hetzner": "hcloud://",
+    "scaleway": "scaleway://instance/",
+    "ovhcloud": "openstack:///",
+    "stackit": "stackit://",
+}
 
 
 def test_check_mode_on_nothing_predicts_the_nodes_and_writes_nothing(fresh_lab: None) -> None:
@@ -32,7 +41,8 @@ def test_the_first_run_buys_what_it_predicted(fleet: console.Run) -> None:
 def test_each_greeting_comes_from_a_pod_on_a_node_of_that_provider(fleet: console.Run) -> None:
     nodes = {node["metadata"]["name"]: node for node in console.objects("nodes")}
     bought = {server["name"]: server["cloud"] for server in console.servers()}
-    for provider, words in (("hetzner", "Hello from Hetzner!"), ("scaleway", "Hello from Scaleway!")):
+    for provider, title in TITLES.items():
+        words = f"Hello from {title}!"
         assert words in fleet.output
         assert console.greeting(provider) == words
         for pod in console.objects("pods", "-n", "podinfo", "-l", f"fleet/provider={provider}"):
@@ -47,7 +57,7 @@ def test_nodes_carry_labels_taints_and_provider_ids(fleet: console.Run) -> None:
         assert labels["fleet/pool"] == f"{provider}-workers"
         assert labels["topology.kubernetes.io/region"]
         assert labels["node.kubernetes.io/instance-type"]
-        assert node["spec"]["providerID"].startswith({"hetzner": "hcloud://", "scaleway": "scaleway://"}[provider])
+        assert node["spec"]["providerID"].startswith(PROVIDER_IDS[provider])
         tainted = [taint["value"] for taint in node["spec"].get("taints", []) if taint["key"] == "node.cloudprovider"]
         assert tainted == (["hetzner"] if provider == "hetzner" else [])
 

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.lab
 def test_the_graph_is_a_map_of_the_fleet(fleet: console.Run) -> None:
     graph = console.inventory("--graph")
     assert graph.code == 0, graph.output
-    for group in ("provider_hetzner", "provider_scaleway", "cluster_development", "pool_hetzner_workers"):
-        assert f"@{group}:" in graph.output
-    for group in ("location_nbg1", "location_fr_par_1", "country_de", "country_fr"):
+    providers = ("provider_hetzner", "provider_scaleway", "provider_ovhcloud", "provider_stackit")
+    places = ("location_nbg1", "location_fr_par_1", "location_GRA11", "location_eu01_1", "country_de", "country_fr")
+    for group in (*providers, *places, "cluster_development", "pool_hetzner_workers"):
         assert f"@{group}:" in graph.output
 
 

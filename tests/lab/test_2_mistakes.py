@@ -29,13 +29,14 @@ def _said(run: console.Run) -> str:
     [
         pytest.param(
             [{**POOL, "offers": [{**OFFER, "provider": "hetzler"}]}],
-            "Cluster development: pools[0].offers[0].provider is 'hetzler'; allowed: hetzner, scaleway.",
+            "Cluster development: pools[0].offers[0].provider is 'hetzler'; "
+            "allowed: hetzner, infomaniak, ovhcloud, scaleway, stackit.",
             id="unknown provider",
         ),
         pytest.param(
             [{**POOL, "cuont": 2}],
             "Cluster development: Unknown key pools[0].cuont; allowed are: "
-            "name, count, offers, labels, taints, max_price_hour, ssh_keys.",
+            "name, count, offers, labels, taints, max_price_hour, ssh_keys, network, firewall, spread.",
             id="unknown key",
         ),
         pytest.param(
@@ -51,8 +52,7 @@ def _said(run: console.Run) -> str:
         ),
         pytest.param(
             [{**POOL, "taints": [TAINT]}],
-            "Cluster development: pools[0].taints[0].effect is missing "
-            "(one of NoSchedule, PreferNoSchedule, NoExecute); pools[0].taints[0] needs key, effect.",
+            "Cluster development: pools[0].taints[0].effect is None; allowed: NoSchedule, PreferNoSchedule, NoExecute.",
             id="a taint without effect",
         ),
         pytest.param(

@@ -28,7 +28,12 @@ def test_pools_are_bought_joined_and_placed(simulated: console.Run) -> None:
     run = console.playbook("site", "--tags", "control_plane,node_pools")
     assert run.code == 0, run.output
     nodes = console.objects("nodes")
-    assert len(nodes) == 4
-    assert {node["metadata"]["labels"]["node.cloudprovider"] for node in nodes} == {"hetzner", "scaleway"}
+    assert len(nodes) == 6
+    assert {node["metadata"]["labels"]["node.cloudprovider"] for node in nodes} == {
+        "hetzner",
+        "ovhcloud",
+        "scaleway",
+        "stackit",
+    }
     again = console.playbook("site", "--tags", "control_plane,node_pools")
     assert set(again.recap("changed").values()) == {0}, again.output

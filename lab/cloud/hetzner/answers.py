@@ -26,6 +26,7 @@ _STATUS = {
     "resource_unavailable": 412,
     "placement_error": 412,
     "invalid_input": 422,
+    "placement_group_member_limit_reached": 422,
     "resource_in_use": 422,
     "locked": 423,
     "protected": 423,

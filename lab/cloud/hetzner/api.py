@@ -24,6 +24,12 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _NUMBER = r"{id:\d+}"
 _FILTERS = {"ssh_keys": ("fingerprint",), "placement_groups": ("type",), "volumes": ("status",), "primary_ips": ("ip",)}
+_CATALOG = (
+    ("server_types", "server_type"),
+    ("locations", "location"),
+    ("images", "image"),
+    ("load_balancer_types", "load_balancer_type"),
+)
 
 
 class HetznerApi:
@@ -57,7 +63,7 @@ class HetznerApi:
             web.get("/v1/datacenters", self._list_datacenters),
             web.get("/v1/pricing", self._get_pricing),
         ]
-        for plural, one in (("server_types", "server_type"), ("locations", "location"), ("images", "image")):
+        for plural, one in _CATALOG:
             routes.append(web.get(f"/v1/{plural}", self._catalog_list(plural)))
             routes.append(web.get(f"/v1/{plural}/{_NUMBER}", self._catalog_one(plural, one)))
         for plural, kind in KINDS.items():
@@ -68,7 +74,7 @@ class HetznerApi:
             routes.append(web.get(f"/v1/{plural}/{_NUMBER}/actions", self._actions_of(kind)))
             routes.append(web.get(rf"/v1/{plural}/actions/{{action:\d+}}", self._get_action))
             routes.append(web.get(rf"/v1/{plural}/{_NUMBER}/actions/{{action:\d+}}", self._get_action))
-        for plural in ("floating_ips", "load_balancers", "load_balancer_types", "certificates", "isos", "zones"):
+        for plural in ("certificates", "isos", "zones"):
             routes.append(web.get(f"/v1/{plural}", self._empty(plural)))
         return routes
 
@@ -199,6 +205,8 @@ class HetznerApi:
     def _catalog_rows(self, plural: str) -> list[JsonObject]:
         if plural == "server_types":
             return [catalog.shown(row, self._faults) for row in catalog.SERVER_TYPES.values()]
+        if plural == "load_balancer_types":
+            return list(catalog.LOAD_BALANCER_TYPES.values())
         return list(catalog.LOCATIONS.values() if plural == "locations" else catalog.IMAGES.values())
 
     def _catalog_list(self, plural: str) -> Handler:
@@ -254,7 +262,9 @@ class HetznerApi:
                 body["actions"] = begun
             if kind == "volume":
                 body.update({"action": begun[0], "next_actions": begun[1:]})
-            if kind in ("placement_group", "primary_ip"):
+            if kind == "load_balancer":
+                body["action"] = begun[0]
+            if kind in ("placement_group", "primary_ip", "floating_ip"):
                 body["action"] = None
             return answer(body, 201)
 
@@ -265,8 +275,8 @@ class HetznerApi:
             return answer({kind: shown(self._resources.update(kind, request.match_info["id"], await body_of(request)))})
 
         async def deleted(request: web.Request) -> web.Response:
-            self._resources.delete(kind, request.match_info["id"])
-            return web.Response(status=204)
+            begun = self._resources.delete(kind, request.match_info["id"])
+            return answer({"action": begun}) if begun else web.Response(status=204)
 
         async def acted(request: web.Request) -> web.Response:
             info = request.match_info

@@ -98,9 +98,39 @@ def _image(row: JsonObject) -> JsonObject:
     }
 
 
+def _everywhere(net: str) -> list[JsonObject]:
+    month = Decimal(net)
+    return [
+        {"location": name, "price_hourly": _money(_hourly(month)), "price_monthly": _money(month)} for name in LOCATIONS
+    ]
+
+
+def _only_month(price: JsonObject) -> JsonObject:
+    return {key: price[key] for key in ("location", "price_monthly")}
+
+
+def _load_balancer_type(number: int, name: str, month: str) -> JsonObject:
+    return {
+        "id": number,
+        "name": name,
+        "description": name.upper(),
+        "max_connections": 10000,
+        "max_services": 5,
+        "max_targets": 25,
+        "max_assigned_certificates": 10,
+        "deprecated": None,
+        "prices": [{**price, **_traffic()} for price in _everywhere(month)],
+    }
+
+
 LOCATIONS: dict[str, JsonObject] = {row["name"]: row for row in _TABLE["locations"]}
 SERVER_TYPES: dict[str, JsonObject] = {row["name"]: _server_type(row) for row in _TABLE["server_types"]}
 IMAGES: dict[int, JsonObject] = {row["id"]: _image(row) for row in _TABLE["images"]}
+
+LOAD_BALANCER_TYPES: dict[str, JsonObject] = {
+    name: _load_balancer_type(place, name, month)
+    for place, (name, month) in enumerate(_TABLE["prices"]["load_balancer_month"].items(), 1)
+}
 
 
 def find(rows: dict[str, JsonObject], name_or_id: object) -> JsonObject | None:
@@ -166,18 +196,6 @@ def pricing() -> JsonObject:
             {"id": row["id"], "name": row["name"], "prices": row["prices"]} for row in SERVER_TYPES.values()
         ],
         "load_balancer_types": [
-            {"id": place, "name": name, "prices": [{**price, **_traffic()} for price in _everywhere(month)]}
-            for place, (name, month) in enumerate(prices["load_balancer_month"].items(), 1)
+            {key: row[key] for key in ("id", "name", "prices")} for row in LOAD_BALANCER_TYPES.values()
         ],
     }
-
-
-def _everywhere(net: str) -> list[JsonObject]:
-    month = Decimal(net)
-    return [
-        {"location": name, "price_hourly": _money(_hourly(month)), "price_monthly": _money(month)} for name in LOCATIONS
-    ]
-
-
-def _only_month(price: JsonObject) -> JsonObject:
-    return {key: price[key] for key in ("location", "price_monthly")}

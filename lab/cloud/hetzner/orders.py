@@ -106,7 +106,7 @@ class Orders:
                 raise failure("invalid_input", "volume is attached already or in another location")
         private: list[JsonObject] = []
         for number in body.get("networks") or []:
-            private.append(attachment(self._store, number, None))
+            private.append(attachment(self._store, number, None, location))
         group = body.get("placement_group")
         if group is not None:
             self.check_group(group)
@@ -123,7 +123,8 @@ class Orders:
             raise missing("placement group", number)
         members = sum(1 for row in self._store.rows("server").values() if row["placement_group"] == number)
         if members >= _GROUP_LIMIT:
-            raise failure("resource_limit_exceeded", "placement group is full")
+            said = f"placement group with ID {number} contains already {_GROUP_LIMIT} servers"
+            raise failure("placement_group_member_limit_reached", said)
 
     def _refuse_by_fault(self, server_type: str, location: str) -> None:
         if self._faults.on_server(catalog.NAME, "quota", server_type, location):

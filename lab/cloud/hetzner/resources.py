@@ -1,15 +1,17 @@
-"""Everything beside servers: SSH keys, networks, firewalls, placement groups, volumes and primary IPs."""
+"""Everything beside servers: SSH keys, networks, firewalls, placement groups, volumes, addresses, load balancers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+from collections.abc import Callable
+from functools import partial
 
-from lab.cloud.hetzner import actions, catalog, labels
+from lab.cloud.hetzner import actions, addresses, balancers, catalog, labels
 from lab.cloud.hetzner.answers import failure, invalid, missing
 from lab.cloud.hetzner.networks import parsed_range, subnet
-from lab.cloud.hetzner.orders import primary_ip
+from lab.cloud.hetzner.rules import rule
 from lab.cloud.store import Store
 from lab.cloud.wire import JsonObject, timestamp
 
@@ -20,8 +22,10 @@ KINDS = {
     "placement_groups": "placement_group",
     "volumes": "volume",
     "primary_ips": "primary_ip",
+    "floating_ips": "floating_ip",
+    "load_balancers": "load_balancer",
 }
-_PROTECTED = ("network", "volume", "primary_ip")
+_PROTECTED = ("network", "volume", "primary_ip", "floating_ip", "load_balancer")
 
 
 class Resources:
@@ -45,26 +49,28 @@ class Resources:
     def create(self, kind: str, body: JsonObject) -> tuple[JsonObject, list[JsonObject]]:
         """Create an object from the body of a POST."""
         self._name(kind, body.get("name"))
-        maker = {
+        makers: dict[str, Callable[[JsonObject], JsonObject]] = {
             "ssh_key": self._ssh_key,
             "network": self._network,
             "firewall": self._firewall,
             "placement_group": self._placement_group,
             "volume": self._volume,
-            "primary_ip": self._primary_ip,
-        }[kind]
+            "primary_ip": partial(addresses.made_primary, self._store),
+            "floating_ip": partial(addresses.made_floating, self._store),
+            "load_balancer": partial(balancers.made, self._store),
+        }
         row = {
             "id": self._store.allocate(),
             "name": body["name"],
             "labels": labels.checked(body.get("labels")),
             "created": timestamp(),
-            **maker(body),
+            **makers[kind](body),
         }
         if kind in _PROTECTED:
             row["protection"] = {"delete": False}
         begun: list[JsonObject] = []
-        if kind == "volume":
-            begun.append(actions.ended(actions.begun(self._store, "create_volume", ("volume", row["id"]))))
+        if kind in ("volume", "load_balancer"):
+            begun.append(actions.ended(actions.begun(self._store, f"create_{kind}", (kind, row["id"]))))
         self._store.write([(kind, str(row["id"]), row), *[actions.put(action) for action in begun]])
         if kind == "firewall":
             begun += self._apply(row, body.get("apply_to") or [], True)
@@ -93,15 +99,18 @@ class Resources:
 
     def _network(self, body: JsonObject) -> JsonObject:
         outer = str(parsed_range("ip_range", body.get("ip_range")))
+        subnets: list[JsonObject] = []
+        for part in body.get("subnets") or []:
+            subnets.append(subnet(outer, part, subnets))
         return {
             "ip_range": outer,
-            "subnets": [subnet(outer, part) for part in body.get("subnets") or []],
+            "subnets": subnets,
             "routes": list(body.get("routes") or []),
             "expose_routes_to_vswitch": bool(body.get("expose_routes_to_vswitch")),
         }
 
     def _firewall(self, body: JsonObject) -> JsonObject:
-        return {"rules": [_rule(rule) for rule in body.get("rules") or []], "_selectors": []}
+        return {"rules": [rule(given) for given in body.get("rules") or []], "_selectors": []}
 
     def _placement_group(self, body: JsonObject) -> JsonObject:
         if body.get("type") != "spread":
@@ -126,18 +135,6 @@ class Resources:
             "status": "available",
         }
 
-    def _primary_ip(self, body: JsonObject) -> JsonObject:
-        place = catalog.find(catalog.LOCATIONS, body.get("location"))
-        if place is None or body.get("type") not in ("ipv4", "ipv6"):
-            raise invalid("location", "location and type are required")
-        host = 1 + len(self._store.rows("primary_ip")) % 250
-        address = f"203.0.113.{host}" if body["type"] == "ipv4" else f"2001:db8:ffff:{host:x}::/64"
-        made = primary_ip(0, body["type"], address, place["name"], body.get("assignee_id"))
-        return {
-            **{key: made[key] for key in ("ip", "type", "location", "assignee_id", "assignee_type")},
-            "auto_delete": bool(body.get("auto_delete")),
-        }
-
     # ---- change
 
     def update(self, kind: str, number: str, body: JsonObject) -> JsonObject:
@@ -155,14 +152,19 @@ class Resources:
         self._store.write([(kind, number, row)])
         return row
 
-    def delete(self, kind: str, number: str) -> None:
-        """Delete an object that nothing uses."""
+    def delete(self, kind: str, number: str) -> JsonObject | None:
+        """Delete an object that nothing uses; for a load balancer that is an action."""
         row = self.get(kind, number)
         if row.get("protection", {}).get("delete"):
             raise failure("protected", f"{kind.replace('_', ' ')} deletion is protected")
         if self._in_use(kind, row):
             raise failure("resource_in_use", f"{kind.replace('_', ' ')} with ID '{number}' is still in use")
-        self._store.write((), [(kind, number)])
+        if kind != "load_balancer":
+            self._store.write((), [(kind, number)])
+            return None
+        action = actions.ended(actions.begun(self._store, "delete_load_balancer", (kind, row["id"])))
+        self._store.write([actions.put(action)], [(kind, number)])
+        return action
 
     def _in_use(self, kind: str, row: JsonObject) -> bool:
         if kind == "firewall":
@@ -172,7 +174,9 @@ class Resources:
         if kind == "primary_ip":
             return row["assignee_id"] is not None
         if kind == "network":
-            return any(net["network"] == row["id"] for server in self._servers() for net in server["private_net"])
+            balancers = self._store.rows("load_balancer").values()
+            joined = [net["network"] for server in self._servers() for net in server["private_net"]]
+            return row["id"] in (*joined, *(balancer["network"] for balancer in balancers))
         if kind == "placement_group":
             return any(server["placement_group"] == row["id"] for server in self._servers())
         return False
@@ -187,12 +191,15 @@ class Resources:
         if kind == "network" and command in _NETWORK:
             return [self._changed(kind, self._network_changed(row, command, body), command)]
         if kind == "firewall" and command == "set_rules":
-            rules = [_rule(rule) for rule in body.get("rules") or []]
+            rules = [rule(given) for given in body.get("rules") or []]
             return [self._changed(kind, {**row, "rules": rules}, "set_firewall_rules")]
         if kind == "firewall" and command == "apply_to_resources":
             return self._apply(row, body.get("apply_to") or [], True)
         if kind == "firewall" and command == "remove_from_resources":
             return self._apply(row, body.get("remove_from") or [], False)
+        if kind == "floating_ip" and command in ("assign", "unassign"):
+            server = self.get("server", body.get("server"))["id"] if command == "assign" else None
+            return [self._changed(kind, {**row, "server": server}, f"{command}_floating_ip")]
         if kind == "volume" and command == "attach":
             return [self._attach_volume(row, body.get("server"))]
         if kind == "volume" and command == "detach":
@@ -210,7 +217,7 @@ class Resources:
 
     def _network_changed(self, row: JsonObject, command: str, body: JsonObject) -> JsonObject:
         if command == "add_subnet":
-            return {**row, "subnets": [*row["subnets"], subnet(row["ip_range"], body)]}
+            return {**row, "subnets": [*row["subnets"], subnet(row["ip_range"], body, row["subnets"])]}
         if command == "delete_subnet":
             return {**row, "subnets": [part for part in row["subnets"] if part["ip_range"] != body.get("ip_range")]}
         route = {"destination": body.get("destination"), "gateway": body.get("gateway")}
@@ -258,18 +265,3 @@ class Resources:
 
 
 _NETWORK = ("add_subnet", "delete_subnet", "add_route", "delete_route")
-
-
-def _rule(body: JsonObject) -> JsonObject:
-    if body.get("direction") not in ("in", "out") or body.get("protocol") not in ("tcp", "udp", "icmp", "esp", "gre"):
-        raise invalid("rules", "direction or protocol is wrong")
-    if body["protocol"] in ("tcp", "udp") and not body.get("port"):
-        raise invalid("rules", "port is required for tcp and udp")
-    return {
-        "direction": body["direction"],
-        "protocol": body["protocol"],
-        "port": body.get("port"),
-        "source_ips": list(body.get("source_ips") or []),
-        "destination_ips": list(body.get("destination_ips") or []),
-        "description": body.get("description"),
-    }

@@ -96,7 +96,10 @@ class Servers:
             return {**row, "private_net": others}
         if len(others) != len(row["private_net"]):
             raise failure("conflict", "server already attached to network", status=409)
-        return {**row, "private_net": [*others, attachment(self._store, body.get("network"), body.get("ip"))]}
+        return {**row, "private_net": [*others, self._joined(row, body)]}
+
+    def _joined(self, row: JsonObject, body: JsonObject) -> JsonObject:
+        return attachment(self._store, body.get("network"), body.get("ip"), row["location"])
 
     def _grouped(self, row: JsonObject, command: str, body: JsonObject) -> JsonObject:
         if command == "remove_from_placement_group":
@@ -197,6 +200,8 @@ class Servers:
             if ip and not ip["auto_delete"]
         ]
         freed = [("volume", str(volume["id"]), {**volume, "server": None}) for volume in volumes if volume]
+        floating = [ip for ip in self._store.rows("floating_ip").values() if ip["server"] == row["id"]]
+        freed += [("floating_ip", str(ip["id"]), {**ip, "server": None}) for ip in floating]
         gone = [("primary_ip", str(ip["id"])) for ip in addresses if ip and ip["auto_delete"]]
         ended = [actions.put(actions.ended(action)) for action in self._doing(row)]
         self._machines.release(number)

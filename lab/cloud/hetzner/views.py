@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from lab.cloud.hetzner import catalog, labels
+from lab.cloud.hetzner import balancers, catalog, labels
 from lab.cloud.settings import CloudSettings
 from lab.cloud.store import Store
 from lab.cloud.wire import JsonObject, encode
@@ -29,7 +29,7 @@ def ipv6_network(server_id: int) -> str:
 
 
 class Views:
-    """Shows servers and what hangs on them. A server's JSON is kept until its row, or a firewall, changes."""
+    """Shows servers and what hangs on them. A server's JSON is kept until its row, a firewall or an IP changes."""
 
     def __init__(self, store: Store, settings: CloudSettings) -> None:
         self._store = store
@@ -40,10 +40,11 @@ class Views:
         """Encode one server, from the cache where that is right."""
         if row["placement_group"] is not None:
             return encode(self.server(row))
-        key, firewalls = str(row["id"]), self._store.version_of("firewall")
+        key = str(row["id"])
+        around = max(self._store.version_of("firewall"), self._store.version_of("floating_ip"))
         kept = self._kept.get(key)
-        if kept is None or kept[0] is not row or kept[1] != firewalls:
-            kept = (row, firewalls, encode(self.server(row)))
+        if kept is None or kept[0] is not row or kept[1] != around:
+            kept = (row, around, encode(self.server(row)))
             self._kept[key] = kept
         return kept[2]
 
@@ -88,7 +89,7 @@ class Views:
         return {
             "ipv4": four and {**four, "blocked": False, "dns_ptr": reverse_name(four["ip"])},
             "ipv6": six and {**six, "blocked": False, "dns_ptr": []},
-            "floating_ips": [],
+            "floating_ips": [ip["id"] for ip in self._store.rows("floating_ip").values() if ip["server"] == row["id"]],
             "firewalls": [{"id": number, "status": "applied"} for number in applied],
         }
 
@@ -112,7 +113,8 @@ class Views:
     def network(self, row: JsonObject) -> JsonObject:
         """Show a network with its servers."""
         members = [s["id"] for s in self._servers() if any(net["network"] == row["id"] for net in s["private_net"])]
-        return {**public(row), "servers": members, "load_balancers": []}
+        joined = [lb["id"] for lb in self._store.rows("load_balancer").values() if lb["network"] == row["id"]]
+        return {**public(row), "servers": members, "load_balancers": joined}
 
     def firewall(self, row: JsonObject) -> JsonObject:
         """Show a firewall with the servers and selectors that it is applied to."""
@@ -141,6 +143,16 @@ class Views:
         if self._settings.hetzner_datacenters:
             shown["datacenter"] = datacenter(shown["location"])
         return shown
+
+    def floating_ip(self, row: JsonObject) -> JsonObject:
+        """Show a floating IP."""
+        pointer = [{"ip": row["ip"], "dns_ptr": reverse_name(row["ip"])}] if row["type"] == "ipv4" else []
+        home = catalog.LOCATIONS[row["home_location"]]
+        return {**public(row), "home_location": home, "blocked": False, "dns_ptr": pointer}
+
+    def load_balancer(self, row: JsonObject) -> JsonObject:
+        """Show a load balancer."""
+        return balancers.shown(row)
 
     def _servers(self) -> list[JsonObject]:
         return list(self._store.rows("server").values())

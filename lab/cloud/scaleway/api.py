@@ -20,7 +20,9 @@ from lab.cloud.scaleway.answers import (
     unauthenticated,
     unknown,
 )
+from lab.cloud.scaleway.balancers import BalancerRoutes
 from lab.cloud.scaleway.catalog_routes import CatalogRoutes
+from lab.cloud.scaleway.groups import Groups
 from lab.cloud.scaleway.owner import ours
 from lab.cloud.scaleway.regional_routes import RegionalRoutes
 from lab.cloud.scaleway.resources import Resources
@@ -35,7 +37,19 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _ZONE = "/instance/v1/zones/{zone}"
 _OPEN = ("/marketplace/", "/product-catalog/")
-_COUNTED = ("server", "ip", "volume", "placement_group", "private_nic", "private_network", "ssh_key", "security_group")
+_COUNTED = (
+    "server",
+    "ip",
+    "volume",
+    "security_group",
+    "placement_group",
+    "private_network",
+    "private_nic",
+    "ipam_ip",
+    "ssh_key",
+    "load_balancer",
+    "load_balancer_ip",
+)
 
 
 class ScalewayApi:
@@ -50,11 +64,13 @@ class ScalewayApi:
         self._views = Views(store, settings)
         self._servers = Servers(store, machines, faults, self._views, settings)
         self._resources = Resources(store, machines, settings)
-        self._resources.ensure_defaults()
+        self._groups = Groups(store, settings)
+        self._groups.ensure_defaults()
         self._ours = ours(settings)
         self._catalog = CatalogRoutes(faults)
-        self._zonal = ZonalRoutes(store, self._resources, self._servers.orders, self._views, self._ours)
+        self._zonal = ZonalRoutes(store, self._resources, self._groups, self._servers.orders, self._views, self._ours)
         self._regional = RegionalRoutes(store, self._resources, self._ours)
+        self._balancers = BalancerRoutes(store, settings, self._ours)
         self._filtered: dict[tuple[object, ...], list[JsonObject]] = {}
         self._filtered_at = -1
 
@@ -84,6 +100,7 @@ class ScalewayApi:
             *self._catalog.routes(),
             *self._zonal.routes(),
             *self._regional.routes(),
+            *self._balancers.routes(),
         ]
 
     def authenticate(self, request: web.Request) -> None:
@@ -148,6 +165,7 @@ class ScalewayApi:
 
     async def restore(self) -> None:
         """Follow the machines after a start."""
+        self._resources.ready_nics()
         await self._servers.restore()
 
     async def settled(self) -> None:
@@ -280,7 +298,11 @@ class ScalewayApi:
     async def _create_nic(self, request: web.Request) -> web.Response:
         row = self._row(request)
         nic = self._resources.create_nic(row["zone"], row, await body_of(request))
+        self._servers.jobs.start(row["id"], self._join)
         return answer({"private_nic": public(nic)}, 201)
+
+    async def _join(self, server: str) -> None:
+        self._resources.ready_nics(server)
 
     async def _get_nic(self, request: web.Request) -> web.Response:
         return answer({"private_nic": public(self._nic(request))})

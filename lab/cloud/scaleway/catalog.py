@@ -146,28 +146,3 @@ def marketplace_images() -> list[JsonObject]:
         }
         for image in _TABLE["images"]
     ]
-
-
-def public_products() -> list[JsonObject]:
-    """The products of the public price catalogue, one per type and zone."""
-    return [_public_product(name, row, zone) for zone in ZONES for name, row in SERVER_TYPES.items()]
-
-
-def _public_product(name: str, row: JsonObject, zone: str) -> JsonObject:
-    units, _point, rest = row["hourly"].partition(".")
-    return {
-        "sku": f"/compute/{name.lower()}/run_{zone}",
-        "service_category": "Compute",
-        "product_category": "Instances",
-        "product": name,
-        "variant": f"{name} - {zone}",
-        "description": name,
-        "locality": {"zone": zone},
-        "price": {"retail_price": {"currency_code": "EUR", "units": int(units), "nanos": int(rest.ljust(9, "0"))}},
-        "properties": {
-            "hardware": {"cpu": {"virtual": {"count": row["ncpus"]}}, "ram": {"size": row["ram"]}},
-            "instance": {"offer_id": name, "range": name.partition("-")[0]},
-        },
-        "unit_of_measure": {"unit": "hour", "size": 1},
-        "status": "general_availability",
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from lab.cloud.faults import Faults
-from lab.cloud.scaleway import catalog
+from lab.cloud.scaleway import catalog, price_list
 from lab.cloud.scaleway.answers import instance_page, not_found, page_of, regional_page, unknown
 from lab.cloud.wire import JsonObject, answer
 
@@ -84,9 +84,7 @@ class CatalogRoutes:
         raise not_found("local_image", number)
 
     async def _public_products(self, request: web.Request) -> web.Response:
-        products = catalog.public_products()
-        if request.query.get("zone"):
-            products = [product for product in products if product["locality"]["zone"] == request.query["zone"]]
+        products = price_list.chosen(price_list.products(), request.query, request.query.getall("product_types", []))
         page, size = page_of(request, "page_size", 1000)
         start = (page - 1) * size
         return answer({"products": products[start : start + size], "total_count": len(products)})

@@ -8,7 +8,7 @@ from lab.cloud.faults import Faults
 from lab.cloud.ports import Machines
 from lab.cloud.scaleway import catalog
 from lab.cloud.scaleway.answers import denied, invalid, refused, unknown
-from lab.cloud.scaleway.resources import default_security_group
+from lab.cloud.scaleway.groups import GROUP_LIMIT, default_security_group
 from lab.cloud.settings import CloudSettings
 from lab.cloud.store import Put, Store
 from lab.cloud.wire import ApiFailure, JsonObject, timestamp
@@ -153,3 +153,6 @@ class Orders:
             raise unknown(security, "Security group")
         if placement and self._store.get("placement_group", placement) is None:
             raise unknown(placement, "Placement group")
+        members = [row for row in self._store.rows("server").values() if row["placement_group"] == placement]
+        if placement and len(members) >= GROUP_LIMIT:
+            raise refused(f"placement group {placement} has its maximum of {GROUP_LIMIT} servers")

@@ -28,6 +28,7 @@ class RegionalRoutes:
             web.get(f"{vpc}/private-networks", self._list_private_networks),
             web.post(f"{vpc}/private-networks", self._create_private_network),
             web.get(f"{vpc}/private-networks/{{id}}", self._get_private_network),
+            web.patch(f"{vpc}/private-networks/{{id}}", self._update_private_network),
             web.delete(f"{vpc}/private-networks/{{id}}", self._delete_private_network),
             web.get("/ipam/v1/regions/{region}/ips", self._list_ipam),
             web.get("/iam/v1alpha1/ssh-keys", self._list_ssh_keys),
@@ -38,7 +39,8 @@ class RegionalRoutes:
         ]
 
     def _regional(self, request: web.Request, kind: str) -> list[JsonObject]:
-        rows = [row for row in self._store.rows(kind).values() if row["region"] == request.match_info["region"]]
+        region = request.match_info["region"]
+        rows = [row for row in self._store.rows(kind).values() if row["region"] == region and self._ours(request)]
         if request.query.get("name"):
             rows = [row for row in rows if request.query["name"] in row.get("name", "")]
         for tag in request.query.getall("tags", []):
@@ -62,6 +64,11 @@ class RegionalRoutes:
             if row["id"] == number:
                 return answer(row)
         raise not_found("private_network", number)
+
+    async def _update_private_network(self, request: web.Request) -> web.Response:
+        row = self._resources.find("private_network", request.match_info["region"], request.match_info["id"])
+        changed = self._resources.update_row("private_network", row, await body_of(request), ("name", "tags"))
+        return answer(public(changed))
 
     async def _delete_private_network(self, request: web.Request) -> web.Response:
         self._resources.delete_private_network(request.match_info["region"], request.match_info["id"])

@@ -1,4 +1,4 @@
-"""What hangs on servers: IPs, volumes, security and placement groups, private networks, SSH keys."""
+"""What hangs on servers: IPs, volumes, private networks, SSH keys."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import uuid
 
 from lab.cloud.ports import Machines
 from lab.cloud.scaleway import catalog
-from lab.cloud.scaleway.answers import invalid, not_found, precondition, unknown
+from lab.cloud.scaleway.answers import invalid, not_found, precondition, refused, unknown
+from lab.cloud.scaleway.groups import default_security_group
 from lab.cloud.settings import CloudSettings
 from lab.cloud.store import Store
 from lab.cloud.wire import JsonObject, timestamp
 
-
-def default_security_group(zone: str) -> str:
-    """The id of the security group that every zone has from the start."""
-    return catalog.stable_id(zone, "default-security-group")
+__all__ = ["Resources", "default_security_group"]
 
 
 class Resources:
@@ -35,17 +33,6 @@ class Resources:
 
     def _owner_ids(self) -> JsonObject:
         return {f"{key}_id": value for key, value in self._owner().items()}
-
-    def ensure_defaults(self) -> None:
-        """Make sure that every zone has its default security group."""
-        missing = [
-            zone for zone in catalog.ZONES if self._store.get("security_group", default_security_group(zone)) is None
-        ]
-        groups = [
-            self._group(zone, {"name": "Default security group"}, default_security_group(zone)) for zone in missing
-        ]
-        if groups:
-            self._store.write([("security_group", group["id"], {**group, "project_default": True}) for group in groups])
 
     def find(self, kind: str, place: str, number: str) -> JsonObject:
         """Give a row of a zone or region, or raise."""
@@ -125,104 +112,11 @@ class Resources:
             raise precondition("the volume is attached to a server")
         self._store.write((), [("volume", number)])
 
-    # ---- groups
-
-    def _group(self, zone: str, body: JsonObject, number: str) -> JsonObject:
-        now = timestamp()
-        return {
-            "id": number,
-            "name": body.get("name") or f"sg-{number[:8]}",
-            "description": body.get("description") or "",
-            "enable_default_security": body.get("enable_default_security", True),
-            "inbound_default_policy": body.get("inbound_default_policy") or "accept",
-            "outbound_default_policy": body.get("outbound_default_policy") or "accept",
-            "stateful": body.get("stateful", True),
-            "state": "available",
-            "tags": list(body.get("tags") or []),
-            "project_default": bool(body.get("project_default")),
-            "organization_default": False,
-            "creation_date": now,
-            "modification_date": now,
-            "zone": zone,
-            **self._owner(),
-            "_rules": [],
-        }
-
-    def create_security_group(self, zone: str, body: JsonObject) -> JsonObject:
-        """Create a security group."""
-        row = self._group(zone, body, str(uuid.uuid4()))
-        self._store.write([("security_group", row["id"], row)])
-        return row
-
     def update_row(self, kind: str, row: JsonObject, body: JsonObject, fields: tuple[str, ...]) -> JsonObject:
         """Change the fields of a row that a client may change."""
         changed = {**row, **{field: body[field] for field in fields if field in body}}
         self._store.write([(kind, row["id"], changed)])
         return changed
-
-    def set_rules(self, zone: str, number: str, rules: list[JsonObject]) -> list[JsonObject]:
-        """Set all rules of a security group."""
-        group = self.find("security_group", zone, number)
-        made = [self._rule(zone, rule, place) for place, rule in enumerate(rules, 1)]
-        self._store.write([("security_group", number, {**group, "_rules": made})])
-        return made
-
-    def add_rule(self, zone: str, number: str, body: JsonObject) -> JsonObject:
-        """Add one rule to a security group."""
-        group = self.find("security_group", zone, number)
-        rule = self._rule(zone, body, len(group["_rules"]) + 1)
-        self._store.write([("security_group", number, {**group, "_rules": [*group["_rules"], rule]})])
-        return rule
-
-    @staticmethod
-    def _rule(zone: str, body: JsonObject, position: int) -> JsonObject:
-        if body.get("protocol") not in ("TCP", "UDP", "ICMP", "ANY") or body.get("direction") not in (
-            "inbound",
-            "outbound",
-        ):
-            raise invalid("protocol", "protocol or direction is wrong")
-        return {
-            "id": body.get("id") or str(uuid.uuid4()),
-            "protocol": body["protocol"],
-            "direction": body["direction"],
-            "action": body.get("action") or "accept",
-            "ip_range": body.get("ip_range") or "0.0.0.0/0",
-            "dest_port_from": body.get("dest_port_from"),
-            "dest_port_to": body.get("dest_port_to"),
-            "position": body.get("position") or position,
-            "editable": True,
-            "zone": zone,
-        }
-
-    def delete_security_group(self, zone: str, number: str) -> None:
-        """Delete a security group that no server uses."""
-        row = self.find("security_group", zone, number)
-        if row["project_default"] or any(s["security_group"] == number for s in self._store.rows("server").values()):
-            raise precondition("the security group is in use")
-        self._store.write((), [("security_group", number)])
-
-    def create_placement_group(self, zone: str, body: JsonObject) -> JsonObject:
-        """Create a placement group."""
-        number = str(uuid.uuid4())
-        row: JsonObject = {
-            "id": number,
-            "name": body.get("name") or f"pg-{number[:8]}",
-            "policy_mode": body.get("policy_mode") or "optional",
-            "policy_type": body.get("policy_type") or "max_availability",
-            "policy_respected": True,
-            "tags": list(body.get("tags") or []),
-            "zone": zone,
-            **self._owner(),
-        }
-        self._store.write([("placement_group", number, row)])
-        return row
-
-    def delete_placement_group(self, zone: str, number: str) -> None:
-        """Delete a placement group that no server uses."""
-        self.find("placement_group", zone, number)
-        if any(server["placement_group"] == number for server in self._store.rows("server").values()):
-            raise precondition("the placement group is in use")
-        self._store.write((), [("placement_group", number)])
 
     # ---- private networks
 
@@ -231,6 +125,7 @@ class Resources:
         number, now = str(uuid.uuid4()), timestamp()
         taken = len(self._store.rows("private_network"))
         subnets = body.get("subnets") or [f"172.16.{4 * taken % 256}.0/22"]
+        self._check_subnets(region, subnets)
         row: JsonObject = {
             "id": number,
             "name": body.get("name") or f"pn-{number[:8]}",
@@ -260,11 +155,25 @@ class Resources:
         self._store.write([("private_network", number, row)])
         return row
 
+    def _check_subnets(self, region: str, subnets: list[str]) -> None:
+        """Ranges of one VPC must not overlap; every network of a region is in its default VPC here."""
+        rows = [row for row in self._store.rows("private_network").values() if row["region"] == region]
+        taken = [ipaddress.ip_network(part["subnet"]) for row in rows for part in row["subnets"]]
+        for text in subnets:
+            try:
+                wanted = ipaddress.ip_network(text)
+            except ValueError:
+                raise invalid("subnets", f"{text} is not a network in CIDR notation") from None
+            if any(wanted.overlaps(known) for known in taken):
+                raise invalid("subnets", f"{text} overlaps with another subnet of the VPC")
+
     def delete_private_network(self, region: str, number: str) -> None:
         """Delete a private network that no server uses."""
         if self._store.get("private_network", number) is None:
             raise not_found("private_network", number)
-        if any(nic["private_network_id"] == number for nic in self._store.rows("private_nic").values()):
+        balanced = [known for row in self._store.rows("load_balancer").values() for known in row["_networks"]]
+        joined = [nic["private_network_id"] for nic in self._store.rows("private_nic").values()]
+        if number in (*balanced, *joined):
             raise precondition("the private network is in use")
         self._store.write((), [("private_network", number)])
 
@@ -287,11 +196,14 @@ class Resources:
         }
 
     def create_nic(self, zone: str, server: JsonObject, body: JsonObject) -> JsonObject:
-        """Join a server to a private network and give it an address there."""
+        """Join a server to a private network and give it an address there; it is ready a moment later."""
         network = self._store.get("private_network", body.get("private_network_id"))
         region = catalog.region_of(zone)
         if network is None or network["region"] != region:
             raise invalid("private_network_id", "private network not found in the region of the server")
+        cards = [nic for nic in self._store.rows("private_nic").values() if nic["server_id"] == server["id"]]
+        if any(nic["private_network_id"] == network["id"] for nic in cards):
+            raise refused("the server is already attached to this private network")
         number, now = str(uuid.uuid4()), timestamp()
         mac = "02:00:00:" + secrets.token_bytes(3).hex(":")
         subnet = network["subnets"][0]
@@ -314,7 +226,7 @@ class Resources:
             "server_id": server["id"],
             "private_network_id": network["id"],
             "mac_address": mac,
-            "state": "available",
+            "state": "syncing",
             "tags": list(body.get("tags") or []),
             "creation_date": now,
             "ipam_ip_ids": [address["id"]],
@@ -322,6 +234,15 @@ class Resources:
         }
         self._store.write([("private_nic", number, nic), ("ipam_ip", address["id"], address)])
         return nic
+
+    def ready_nics(self, server: str = "") -> None:
+        """Finish joining the private networks of one server, or of all."""
+        cards = [nic for nic in self._store.rows("private_nic").values() if server in ("", nic["server_id"])]
+        ready = [
+            ("private_nic", nic["id"], {**nic, "state": "available"}) for nic in cards if nic["state"] == "syncing"
+        ]
+        if ready:
+            self._store.write(ready)
 
     def _free_address(self, subnet: JsonObject) -> str:
         used = {row["address"].partition("/")[0] for row in self._store.rows("ipam_ip").values()}

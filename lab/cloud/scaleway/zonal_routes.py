@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from lab.cloud.scaleway.answers import body_of, instance_page, not_found, regional_page, unknown
+from lab.cloud.scaleway.groups import Groups
 from lab.cloud.scaleway.orders import Orders
 from lab.cloud.scaleway.owner import Ours
 from lab.cloud.scaleway.resources import Resources
@@ -22,9 +23,12 @@ _ZONE = "/instance/v1/zones/{zone}"
 class ZonalRoutes:
     """IPs, local and block volumes, security and placement groups."""
 
-    def __init__(self, store: Store, resources: Resources, orders: Orders, views: Views, ours: Ours) -> None:
+    def __init__(
+        self, store: Store, resources: Resources, groups: Groups, orders: Orders, views: Views, ours: Ours
+    ) -> None:
         self._store = store
         self._resources = resources
+        self._groups = groups
         self._orders = orders
         self._views = views
         self._ours = ours
@@ -55,7 +59,9 @@ class ZonalRoutes:
             web.get(f"{_ZONE}/placement_groups", self._list("placement_groups", "placement_group", public)),
             web.post(f"{_ZONE}/placement_groups", self._create_placement_group),
             web.get(f"{_ZONE}/placement_groups/{{id}}", self._get_placement_group),
+            web.patch(f"{_ZONE}/placement_groups/{{id}}", self._update_placement_group),
             web.delete(f"{_ZONE}/placement_groups/{{id}}", self._delete_placement_group),
+            web.get(f"{_ZONE}/placement_groups/{{id}}/servers", self._list_members),
         ]
         for version in ("v1", "v1alpha1"):
             block = f"/block/{version}/zones/{{zone}}/volumes"
@@ -170,7 +176,7 @@ class ZonalRoutes:
         return self._resources.find(kind, request.match_info["zone"], request.match_info["id"])
 
     async def _create_security_group(self, request: web.Request) -> web.Response:
-        row = self._resources.create_security_group(request.match_info["zone"], await body_of(request))
+        row = self._groups.create_security_group(request.match_info["zone"], await body_of(request))
         return answer({"security_group": self._views.security_group(row)}, 201)
 
     async def _get_security_group(self, request: web.Request) -> web.Response:
@@ -184,27 +190,39 @@ class ZonalRoutes:
         return answer({"security_group": self._views.security_group(row)})
 
     async def _delete_security_group(self, request: web.Request) -> web.Response:
-        self._resources.delete_security_group(request.match_info["zone"], request.match_info["id"])
+        self._groups.delete_security_group(request.match_info["zone"], request.match_info["id"])
         return web.Response(status=204)
 
     async def _list_rules(self, request: web.Request) -> web.Response:
-        return instance_page(request, "rules", self._group(request, "security_group")["_rules"])
+        info = request.match_info
+        return instance_page(request, "rules", self._groups.rules(info["zone"], info["id"]))
 
     async def _create_rule(self, request: web.Request) -> web.Response:
         info = request.match_info
-        return answer({"rule": self._resources.add_rule(info["zone"], info["id"], await body_of(request))}, 201)
+        return answer({"rule": self._groups.add_rule(info["zone"], info["id"], await body_of(request))}, 201)
 
     async def _set_rules(self, request: web.Request) -> web.Response:
         info, body = request.match_info, await body_of(request)
-        return answer({"rules": self._resources.set_rules(info["zone"], info["id"], body.get("rules") or [])})
+        return answer({"rules": self._groups.set_rules(info["zone"], info["id"], body.get("rules") or [])})
 
     async def _create_placement_group(self, request: web.Request) -> web.Response:
-        row = self._resources.create_placement_group(request.match_info["zone"], await body_of(request))
+        row = self._groups.create_placement_group(request.match_info["zone"], await body_of(request))
         return answer({"placement_group": public(row)}, 201)
 
     async def _get_placement_group(self, request: web.Request) -> web.Response:
         return answer({"placement_group": public(self._group(request, "placement_group"))})
 
+    async def _update_placement_group(self, request: web.Request) -> web.Response:
+        fields = ("name", "tags", "policy_mode", "policy_type")
+        row = self._resources.update_row(
+            "placement_group", self._group(request, "placement_group"), await body_of(request), fields
+        )
+        return answer({"placement_group": public(row)})
+
+    async def _list_members(self, request: web.Request) -> web.Response:
+        info = request.match_info
+        return answer({"servers": self._groups.members(info["zone"], info["id"])})
+
     async def _delete_placement_group(self, request: web.Request) -> web.Response:
-        self._resources.delete_placement_group(request.match_info["zone"], request.match_info["id"])
+        self._groups.delete_placement_group(request.match_info["zone"], request.match_info["id"])
         return web.Response(status=204)

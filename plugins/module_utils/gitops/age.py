@@ -146,6 +146,8 @@ def _write(path: Path, text: str, mode: int) -> None:
     scratch.unlink(missing_ok=True)
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as target:
         target.write(text)
+        target.flush()
+        os.fsync(target.fileno())  # a key that is in use must not be gone after a power cut
     os.replace(scratch, path)
 
 

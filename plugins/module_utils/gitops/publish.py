@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,8 @@ class Publisher:
     def predict(self, request: Request) -> Published:
         """What ``publish`` would do. Nothing is written but the fetched objects of a clone that exists already."""
         if (self._folder / ".git").exists():
-            return self._look(self._repository(self._folder), request)
+            with self._alone():  # a run that commits moves the same names of commits
+                return self._look(self._repository(self._folder), request)
         with tempfile.TemporaryDirectory(prefix="fleet-git-") as folder:
             repository = self._repository(Path(folder))
             repository.create(bare=True)
@@ -67,8 +69,9 @@ class Publisher:
 
     def publish(self, request: Request, message: Callable[[tuple[Change, ...]], str]) -> Published:
         """Commits and pushes what has to change, nothing else."""
-        self._make_folder()
-        with alone(self._folder, self._timeout, sleep=self._sleep, clock=self._clock):
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._alone():
+            self._refuse_files_of_others()
             repository = self._repository(self._folder)
             repository.create()
             for _attempt in range(ATTEMPTS):
@@ -105,8 +108,10 @@ class Publisher:
     def _repository(self, folder: Path) -> Repository:
         return Repository(folder, self._remote, self._author, self._timeout)
 
-    def _make_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self._folder, self._timeout, sleep=self._sleep, clock=self._clock)
+
+    def _refuse_files_of_others(self) -> None:
         if not (self._folder / ".git").exists() and any(self._folder.iterdir()):
             raise Conflict(
                 f"{self._folder} holds files but is not a clone of {self._remote.url}. "

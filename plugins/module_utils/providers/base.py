@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..model import Event, Flavor, Leftover, Node, Pending, Refs, Scope, ServerSpec
+from ..model import Event, Flavor, Leftover, Node, Owner, Pending, Refs, Scope, ServerSpec
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
@@ -21,7 +21,10 @@ Sleep = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Setting:
-    """One key under ``providers.<name>``. ``env`` is the variable the vendor's own tools read."""
+    """One key under ``providers.<name>``. ``env`` is the variable the vendor's own tools read, empty for none.
+
+    A required one may be left out when the setting that ``unless`` names is given.
+    """
 
     name: str
     env: str
@@ -29,6 +32,7 @@ class Setting:
     secret: bool = False
     required: bool = True
     default: str = ""
+    unless: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,10 @@ class Capabilities:
 
     ``locations`` maps every place that an offer may name to its scope. ``max_user_data`` is in bytes.
     ``unique_names`` means that the provider itself refuses a second server of one name.
-    ``leaves_disks`` means that a deleted server can leave billable disks behind.
+    ``leaves_parts`` means that a deleted server can leave billable parts behind: a disk, an address.
+    ``max_ssh_keys`` is how many keys one server can be given, 0 for no limit.
+    ``networks`` means that a private network can be had, ``placement_groups`` that servers can be kept on different
+    hosts, ``firewalls`` that what comes in can be limited.
     """
 
     title: str
@@ -46,7 +53,11 @@ class Capabilities:
     provider_id_prefix: str
     max_user_data: int
     unique_names: bool
-    leaves_disks: bool
+    leaves_parts: bool
+    max_ssh_keys: int = 0
+    networks: bool = True
+    firewalls: bool = True
+    placement_groups: bool = True
 
 
 class NodeDriver(Protocol):
@@ -69,8 +80,15 @@ class NodeDriver(Protocol):
     def catalog(self, scope: Scope) -> list[Flavor]:
         """The types that can stand in a place (a value of ``caps.locations``)."""
 
+    def prereq_changes(self, spec: ServerSpec) -> list[str]:
+        """What ``ensure_prereqs`` would make or change, a line for each; reads only."""
+
     def ensure_prereqs(self, spec: ServerSpec) -> Refs:
-        """Find, or make, what the server needs. Calling it again changes nothing."""
+        """Find, or make, what the server needs: image, keys, network, firewall, placement group.
+
+        Calling it again changes nothing; within one run a place is looked at once. What it makes carries our labels. A
+        thing of the same name without them is a Conflict.
+        """
 
     def create_node(self, spec: ServerSpec, refs: Refs) -> Pending:
         """Order the server, once. Raises Ambiguous when the order may have been taken although the answer was lost."""
@@ -81,13 +99,20 @@ class NodeDriver(Protocol):
     def poll(self, pendings: Sequence[Pending]) -> list[Event]:
         """Look at all of them with few requests and take each one's next step; never waits. One event for each."""
 
+    def mark(self, node: Node, owner: Owner) -> Node:
+        """Write the owner's labels on a server that a person claimed for us; its other labels stay."""
+
     def delete_node(self, node: Node) -> Pending:
         """Read it again, refuse if it is not ours or is protected, then order its deletion."""
 
     def leftovers(
         self, owner_filter: Mapping[str, str] | None, locations: Sequence[str] | None = None
     ) -> list[Leftover]:
-        """What still costs money under our mark without a server; everywhere unless places are named."""
+        """Parts of servers of ours that are gone; everywhere unless places are named."""
+
+    def belongings(self, owner_filter: Mapping[str, str]) -> list[Leftover]:
+        """Everything else under our mark that is no server: what ``ensure_prereqs`` made, and volumes, addresses and
+        load balancers that carry the fleet's label. In the order in which it can be removed."""
 
     def remove_leftover(self, leftover: Leftover) -> None:
         """Delete it. Not being there any more is success."""

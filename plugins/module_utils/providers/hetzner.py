@@ -5,22 +5,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from ..budget import Budget, fan_out
-from ..errors import (
-    Ambiguous,
-    Auth,
-    Conflict,
-    NotFound,
-    Permanent,
-    PlatformError,
-    RateLimited,
-    Transient,
-)
+from ..budget import fan_out
+from ..errors import Ambiguous, Conflict, NotFound, Permanent, PlatformError, Quota, RateLimited, Transient
 from ..model import (
     LABEL_CLUSTER,
     LABEL_FLEET,
@@ -35,32 +26,33 @@ from ..model import (
     ServerSpec,
 )
 from .base import Clock, Sleep
+from .hetzner_api import Project, open_project
+from .hetzner_belongings import Belongings
+from .hetzner_prereqs import Prerequisites
 from .hetzner_wire import (
     CAPS,
-    LEFTOVER_KINDS,
+    GROUP_FULL,
     NAME,
     SETTINGS,
     TITLE,
     Item,
-    classify,
+    address_prices,
     gone_from_sale,
     job_error,
     listed,
-    mapping,
-    read,
     selector,
     to_flavor,
     to_node,
 )
-from .paging import Page, read_all
-from .transport import CONNECT_TIMEOUT, READ_TIMEOUT, Peer, Transport
+from .once import Once
 
 __all__ = ["CAPS", "SETTINGS", "HetznerDriver", "connect"]
 
 PER_PAGE = 50
-REQUESTS_PER_HOUR = 3600
 FEW = 5
 """Up to this many servers are looked at one by one; more are listed."""
+GROUP_TRIES = 5
+"""How often an order is placed anew because others have filled its placement group meanwhile."""
 
 # Pending.step: "actions:1,2" while ordered jobs run, "state" when the server's own state tells.
 _ACTIONS = "actions:"
@@ -69,44 +61,7 @@ _STATE = "state"
 
 def connect(settings: Mapping[str, str], *, clock: Clock, sleep: Sleep, deadline: float | None) -> HetznerDriver:
     """A driver for the project of the token. Loads the SDK."""
-    endpoint = settings["endpoint"].rstrip("/")
-    peer = Peer(
-        NAME,
-        TITLE,
-        endpoint,
-        credential="HCLOUD_TOKEN or providers.hetzner.token",
-        address="HCLOUD_ENDPOINT or providers.hetzner.endpoint",
-    )
-    budget = Budget(
-        per_second=REQUESTS_PER_HOUR / 3600, burst=REQUESTS_PER_HOUR, clock=clock, sleep=sleep, deadline=deadline
-    )
-    return HetznerDriver(Transport(peer, _sdk_request(settings.get("token", ""), endpoint), read, classify, budget))
-
-
-def _sdk_request(token: str, endpoint: str) -> Callable[..., Any]:
-    if not token:
-        raise Auth(
-            "No token for Hetzner; set HCLOUD_TOKEN or providers.hetzner.token.", provider=NAME, code="no_credentials"
-        )
-    try:
-        import hcloud
-        import requests
-    except ImportError as error:
-        raise Permanent(
-            f"Hetzner needs the Python package hcloud ({error}); install it for the Python that runs this task.",
-            provider=NAME,
-            code="no_sdk",
-        ) from None
-    client = hcloud.Client(
-        token=token, api_endpoint=endpoint, application_name="sovereign.fleet", timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
-    )
-    # The SDK repeats timeouts and refusals of POST too, asleep on a clock of its own. budget.py alone repeats.
-    inner = client._client
-    inner._retry_max_retries = 0
-    adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=32)
-    inner._session.mount("http://", adapter)
-    inner._session.mount("https://", adapter)
-    return client.request
+    return HetznerDriver(open_project(settings, clock=clock, sleep=sleep, deadline=deadline))
 
 
 class HetznerDriver:
@@ -115,10 +70,11 @@ class HetznerDriver:
     name = NAME
     caps = CAPS
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._types: list[Item] | None = None
-        self._types_lock = threading.Lock()
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._prereqs = Prerequisites(project)
+        self._belongings = Belongings(project)
+        self._sold = Once()
 
     # ---- reading
 
@@ -128,93 +84,63 @@ class HetznerDriver:
 
     def list_nodes(self, scope: Scope, owner_filter: Mapping[str, str] | None) -> Iterator[Node]:
         """Every server of the project that carries all labels of the filter."""
-        yield from map(to_node, self._all("/servers", "servers", selector(owner_filter)))
+        yield from map(to_node, self._list(owner_filter))
 
     def catalog(self, scope: Scope) -> list[Flavor]:
         """The server types with their price in this location; read once."""
-        with self._types_lock:
-            if self._types is None:
-                self._types = self._all("/server_types", "server_types", {})
-        return [flavor for item in self._types if (flavor := to_flavor(item, scope.name))]
+        types, addresses = self._sold.get("sold", self._read_sold)
+        return [flavor for item in types if (flavor := to_flavor(item, scope.name, addresses))]
 
-    def leftovers(
-        self, owner_filter: Mapping[str, str] | None, locations: Sequence[str] | None = None
-    ) -> list[Leftover]:
-        """Volumes and addresses with our labels that no server holds."""
-        found = []
-        for kind, holder in LEFTOVER_KINDS.items():
-            for item in self._all(f"/{kind}", kind, selector(owner_filter)):
-                place = str((item.get("location") or item.get("home_location") or {}).get("name") or "")
-                ours = LABEL_FLEET in mapping(item.get("labels"))
-                if ours and item.get(holder) is None and (locations is None or place in locations):
-                    found.append(Leftover(NAME, kind, str(item["id"]), str(item.get("name") or ""), place))
-        return found
+    def _read_sold(self) -> tuple[list[Item], Mapping[str, Decimal]]:
+        reads: list[Callable[[], Any]] = [lambda: self._project.all("server_types", {}), self._read_addresses]
+        types, addresses = fan_out(reads)
+        if isinstance(types, PlatformError):
+            raise types
+        return types, ({} if isinstance(addresses, PlatformError) else addresses)
 
-    def _all(self, path: str, key: str, query: Mapping[str, str]) -> list[Item]:
-        def read(page: int) -> Page:
-            body = self._get(path, {**query, "sort": "id:asc", "page": str(page), "per_page": str(PER_PAGE)})
-            paging = (body.get("meta") or {}).get("pagination") or {}
-            items = listed(body, key)
-            return Page(items, int(paging.get("total_entries") or len(items)), int(paging.get("last_page") or 1))
+    def _read_addresses(self) -> Mapping[str, Decimal]:
+        return address_prices(self._project.get("/pricing"))
 
-        return read_all(read, lambda item: item.get("id"), TITLE)
-
-    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Item:
-        body = self._transport.call("GET", path, params=query or {}).body
-        return body if isinstance(body, dict) else {}
-
-    def _server(self, server_id: str) -> Item | None:
-        try:
-            return self._one(self._get(f"/servers/{server_id}"), "server")
-        except NotFound:
-            return None
-
-    def _one(self, body: Any, key: str) -> Item:
-        item = body.get(key) if isinstance(body, dict) else None
-        if not isinstance(item, dict):
-            raise Permanent(
-                f"{TITLE} sent an answer without {key!r}; is the endpoint right?", provider=NAME, code="unexpected"
-            )
-        return item
+    def _list(self, owner_filter: Mapping[str, str] | None) -> list[Item]:
+        return self._project.all("servers", selector(owner_filter), PER_PAGE)
 
     # ---- creating
 
+    def prereq_changes(self, spec: ServerSpec) -> list[str]:
+        """What has to be made or changed before the server can be ordered."""
+        return self._prereqs.changes(spec)
+
     def ensure_prereqs(self, spec: ServerSpec) -> Refs:
-        """Images and SSH keys go by name; nothing has to be looked up."""
-        return Refs(image=spec.offer.image or CAPS.default_image, ssh_keys=spec.ssh_keys)
+        """Make or change it. An image goes by its name."""
+        return self._prereqs.ensure(spec)
 
     def create_node(self, spec: ServerSpec, refs: Refs) -> Pending:
         """Order a server. When one of this name is there already, take it if it is the very one we want."""
-        body: Item = {
-            "name": spec.name,
-            "server_type": spec.offer.type,
-            "location": spec.offer.location,
-            "image": refs.image,
-            "labels": {**spec.labels, **spec.owner.labels()},
-            "start_after_create": True,
-        }
-        if spec.user_data:
-            body["user_data"] = spec.user_data
-        if refs.ssh_keys:
-            body["ssh_keys"] = list(refs.ssh_keys)
-        try:
-            answer = self._transport.call("POST", "/servers", json=body).body
-        except Conflict as error:
-            if error.code != "uniqueness_error":
-                raise
-            return self._take_over(spec)
-        except (Permanent, NotFound) as error:
-            raise gone_from_sale(error, spec) or error from None
-        node = to_node(self._one(answer, "server"))
-        jobs = [answer.get("action"), *(answer.get("next_actions") or [])]
-        return _pending(node, spec, _after(jobs))
+        for attempt in range(1, GROUP_TRIES + 1):
+            group = self._prereqs.groups.place(spec) if refs.placement_group else ""
+            try:
+                answer = self._project.write("POST", "/servers", _order(spec, refs, group))
+            except Conflict as error:
+                if error.code != "uniqueness_error":
+                    raise
+                return self._take_over(spec)
+            except Quota as error:
+                if error.code != GROUP_FULL or attempt == GROUP_TRIES:
+                    raise
+                self._prereqs.groups.full(spec)
+            except (Permanent, NotFound) as error:
+                raise gone_from_sale(error, spec) or error from None
+            else:
+                node = to_node(self._project.one(answer, "server"))
+                return _pending(node, spec, _after([answer.get("action"), *(answer.get("next_actions") or [])]))
+        raise AssertionError("the last try returns or raises")
 
     def adopt(self, node: Node, spec: ServerSpec) -> Pending:
         """Carry on with a server that is there."""
         return _pending(node, spec, _STATE)
 
     def _take_over(self, spec: ServerSpec) -> Pending:
-        found = self._all("/servers", "servers", {"name": spec.name})
+        found = self._project.all("servers", {"name": spec.name})
         node = to_node(found[0]) if found else None
         if node is None or node.state == "deleting":
             raise Transient(
@@ -231,11 +157,29 @@ class HetznerDriver:
             )
         return self.adopt(node, spec)
 
+    def mark(self, node: Node, owner: Owner) -> Node:
+        """Write the owner's labels beside the others on a server that nobody owns yet."""
+        server = self._project.server(node.id)
+        if server is None:
+            raise NotFound(
+                f"The server {node.name} (id {node.id}) is not at {TITLE} any more.", provider=NAME, code="gone"
+            )
+        now = to_node(server)
+        if now.owner not in (None, owner):
+            raise Conflict(
+                f"The server {node.name} (id {node.id}) at {TITLE} already belongs to another pool or fleet, so it is "
+                "left alone; take its labels away there first.",
+                provider=NAME,
+                code="foreign_server",
+            )
+        body = {"labels": {**now.labels, **owner.labels()}}
+        return to_node(self._project.one(self._project.write("PUT", f"/servers/{node.id}", body), "server"))
+
     # ---- deleting
 
     def delete_node(self, node: Node) -> Pending:
         """Order the deletion after a last look at labels and protection."""
-        server = self._server(node.id)
+        server = self._project.server(node.id)
         return replace(_pending(node, None, _STATE), step=self._delete(node, server) if server else _STATE)
 
     def _delete(self, node: Node, server: Item) -> str:
@@ -257,21 +201,30 @@ class HetznerDriver:
         if now.state == "deleting":
             return _STATE
         try:
-            body = self._transport.call("DELETE", f"/servers/{node.id}").body
+            body = self._project.write("DELETE", f"/servers/{node.id}")
         except NotFound:
             return _STATE
         except Transient as error:
             if error.code != "locked":
                 raise
             return _STATE  # another job runs, perhaps the deletion whose answer was lost: the next look tells
-        return _after([body.get("action")]) if isinstance(body, dict) else _STATE
+        return _after([body.get("action")])
+
+    # ---- what is no server
+
+    def leftovers(
+        self, owner_filter: Mapping[str, str] | None, locations: Sequence[str] | None = None
+    ) -> list[Leftover]:
+        """Volumes and addresses with the labels of a server of ours that is gone."""
+        return self._belongings.leftovers(owner_filter, locations)
+
+    def belongings(self, owner_filter: Mapping[str, str]) -> list[Leftover]:
+        """Everything else with our labels."""
+        return self._belongings.belongings(owner_filter)
 
     def remove_leftover(self, leftover: Leftover) -> None:
-        """Delete a volume or an address."""
-        try:
-            self._transport.call("DELETE", f"/{leftover.kind}/{leftover.id}")
-        except NotFound:
-            return
+        """Delete one of them."""
+        self._belongings.remove(leftover)
 
     # ---- looking after what is under way
 
@@ -297,7 +250,7 @@ class HetznerDriver:
         found = []
         for start in range(0, len(ordered), PER_PAGE):
             part = ordered[start : start + PER_PAGE]
-            found += listed(self._get("/actions", {"id": part, "per_page": PER_PAGE}), "actions")
+            found += listed(self._project.get("/actions", {"id": part, "per_page": PER_PAGE}), "actions")
         return {str(job.get("id")): job for job in found}
 
     def _servers(self, pendings: Sequence[Pending]) -> dict[str, Item]:
@@ -308,15 +261,11 @@ class HetznerDriver:
                     raise outcome
             return {str(item["id"]): item for item in looked if isinstance(item, dict)}
         owners = {(owner.fleet, owner.cluster) for pending in pendings if (owner := _owner(pending))}
-        listed = [
-            item
-            for fleet, cluster in sorted(owners)
-            for item in self._all("/servers", "servers", selector({LABEL_FLEET: fleet, LABEL_CLUSTER: cluster}))
-        ]
-        return {str(item["id"]): item for item in listed}
+        filters = [{LABEL_FLEET: fleet, LABEL_CLUSTER: cluster} for fleet, cluster in sorted(owners)]
+        return {str(item["id"]): item for wanted in filters for item in self._list(wanted)}
 
     def _looker(self, server_id: str) -> Callable[[], Item | None]:
-        return lambda: self._server(server_id)
+        return lambda: self._project.server(server_id)
 
     def _stepper(self, pending: Pending, server: Item | None) -> Callable[[], Event]:
         return lambda: self._go_on(pending, server)
@@ -338,8 +287,7 @@ class HetznerDriver:
             elif node.state == "running":
                 return Event(pending, True, node)
             elif node.state == "stopped":
-                body = self._transport.call("POST", f"/servers/{node.id}/actions/poweron").body
-                step = _after([body.get("action")]) if isinstance(body, dict) else _STATE
+                step = _after([self._project.write("POST", f"/servers/{node.id}/actions/poweron").get("action")])
             else:
                 step = _STATE
         except (Ambiguous, RateLimited, Transient):
@@ -348,6 +296,28 @@ class HetznerDriver:
 
 
 # ---- what is under way
+
+
+def _order(spec: ServerSpec, refs: Refs, group: str) -> Item:
+    body: Item = {
+        "name": spec.name,
+        "server_type": spec.offer.type,
+        "location": spec.offer.location,
+        "image": refs.image,
+        "labels": {**spec.labels, **spec.owner.labels()},
+        "start_after_create": True,
+    }
+    if spec.user_data:
+        body["user_data"] = spec.user_data
+    if refs.ssh_keys:
+        body["ssh_keys"] = [int(key) for key in refs.ssh_keys]
+    if refs.network:
+        body["networks"] = [int(refs.network)]
+    if refs.firewall:
+        body["firewalls"] = [{"firewall": int(refs.firewall)}]
+    if group:
+        body["placement_group"] = int(group)
+    return body
 
 
 def _pending(node: Node, spec: ServerSpec | None, step: str) -> Pending:
@@ -375,7 +345,9 @@ def _by_jobs(pending: Pending, jobs: Mapping[str, Item]) -> Event | None:
             return Event(pending, True, node=pending.node, error=job_error(pending.name, job))
     if any(job.get("status") != "success" for job in mine):
         return Event(replace(pending, step=_after(mine)), False)
-    if mine and pending.spec is not None and pending.node is not None:
+    # An address in a private network comes with the jobs, so that the answer to the order may lack it.
+    late = pending.spec is not None and pending.spec.network and not (pending.node and pending.node.private_ipv4)
+    if mine and pending.spec is not None and pending.node is not None and not late:
         node = replace(pending.node, state="running")
         return Event(replace(pending, node=node), True, node)
     return None

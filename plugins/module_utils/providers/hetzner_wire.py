@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..errors import Auth, Capacity, Conflict, NotFound, Permanent, PlatformError, Quota, RateLimited, Transient
 from ..model import Flavor, Node, Owner, Scope, ServerSpec
+from . import prices
 from .base import Capabilities, Setting
 from .transport import Refusal
 
@@ -42,7 +43,7 @@ CAPS = Capabilities(
     provider_id_prefix="hcloud://",
     max_user_data=32 * 1024,
     unique_names=True,
-    leaves_disks=False,
+    leaves_parts=False,
 )
 
 _STATES = {
@@ -63,14 +64,15 @@ _KINDS: dict[str, type[PlatformError]] = {
     "resource_unavailable": Capacity,
     "placement_error": Capacity,
     "resource_limit_exceeded": Quota,
+    "placement_group_member_limit_reached": Quota,
     "rate_limit_exceeded": RateLimited,
     # Both say that nothing was done because something else is being done to the server.
     "locked": Transient,
     "conflict": Transient,
     "maintenance": Transient,
 }
-LEFTOVER_KINDS = {"volumes": "server", "primary_ips": "assignee_id", "floating_ips": "server"}
-"""Billable things, and the field that names the server each is attached to."""
+GROUP_FULL = "placement_group_member_limit_reached"
+"""What an order is refused with when its placement group has its ten servers."""
 
 
 # ---- refusals
@@ -113,6 +115,17 @@ def gone_from_sale(error: PlatformError, spec: ServerSpec) -> NotFound | None:
     )
 
 
+def foreign(what: str, name: str, marks: Mapping[str, str]) -> Conflict:
+    """Something of the name that we would use belongs to somebody else."""
+    wanted = ", ".join(f"{key}={value}" for key, value in marks.items())
+    return Conflict(
+        f"{TITLE} already has a {what} {name} without the labels {wanted}, so it is left alone; rename it there, or "
+        "give it these labels if it is meant to be used.",
+        provider=NAME,
+        code="foreign",
+    )
+
+
 # ---- answers
 
 
@@ -148,28 +161,59 @@ def to_node(server: Item) -> Node:
     )
 
 
-def to_flavor(item: Item, location: str) -> Flavor | None:
-    """A server type as it is sold in a location, or None when it is not."""
-    price = _price(item, location)
+def to_flavor(item: Item, location: str, addresses: Mapping[str, Decimal] | None = None) -> Flavor | None:
+    """A server type as it is sold in a location, or None when it is not.
+
+    ``addresses`` has the price of an IPv4 address a month by location. A price that is not told is taken from the
+    dated list.
+    """
+    name = str(item.get("name") or "")
+    hour, month = _price(item, location), _price(item, location, "price_monthly")
     places = {mapping(place).get("name"): mapping(place) for place in item.get("locations") or []}
-    if price is None and location not in places:
+    if hour is None and location not in places:
         return None
+    dated, table = prices.LISTS[NAME], prices.listed(NAME, name)
+    address = (addresses or {}).get(location)
+    old = address is None or (hour is None and table is not None)
+    if hour is None and table is not None:
+        hour, month = table.hour, table.month
     return Flavor(
-        name=str(item.get("name") or ""),
+        name=name,
         cpus=int(item.get("cores") or 0),
         memory_gib=Decimal(str(item.get("memory") or 0)),
-        price_hour=price,
+        price_hour=hour,
         currency=CURRENCY,
         available=bool(places[location].get("available", True)) if location in places else not places,
+        server_month=month,
+        ipv4_month=Decimal(dated.ipv4_month) if address is None else address,
+        priced=dated.as_of if old else "",
     )
 
 
-def _price(server_type: Mapping[str, Any], location: str) -> Decimal | None:
-    for price in server_type.get("prices") or []:
-        if price.get("location") == location:
-            net = mapping(price.get("price_hourly")).get("net")
-            return None if net is None else Decimal(str(net)).normalize()
-    return None
+def address_prices(body: Item) -> dict[str, Decimal]:
+    """The price of a primary IPv4 a month by location, from the answer with all prices."""
+    kinds = mapping(body.get("pricing")).get("primary_ips") or []
+    four = next((mapping(kind) for kind in kinds if mapping(kind).get("type") == "ipv4"), {})
+    places = [mapping(place) for place in four.get("prices") or []]
+    told = {str(place.get("location")): _net(place, "price_monthly") for place in places}
+    return {place: amount for place, amount in told.items() if amount is not None}
+
+
+def _price(server_type: Mapping[str, Any], location: str, span: str = "price_hourly") -> Decimal | None:
+    return next(
+        (_net(price, span) for price in server_type.get("prices") or [] if price.get("location") == location), None
+    )
+
+
+def _net(price: Mapping[str, Any], span: str) -> Decimal | None:
+    """An amount without VAT and without needless zeros, None when it is no number."""
+    try:
+        amount = Decimal(str(mapping(price.get(span)).get("net"))).normalize()
+    except InvalidOperation:
+        return None
+    if not amount.is_finite():
+        return None
+    return amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount
 
 
 def _first_address(network: str) -> str:

@@ -22,15 +22,36 @@ def _hetzner() -> DriverModule:
     return hetzner
 
 
+def _infomaniak() -> DriverModule:
+    from . import openstack, openstack_presets
+
+    return openstack.OpenStackModule(openstack_presets.INFOMANIAK)
+
+
+def _ovhcloud() -> DriverModule:
+    from . import openstack, openstack_presets
+
+    return openstack.OpenStackModule(openstack_presets.OVHCLOUD)
+
+
 def _scaleway() -> DriverModule:
     from . import scaleway
 
     return scaleway
 
 
+def _stackit() -> DriverModule:
+    from . import stackit
+
+    return stackit
+
+
 _DRIVERS: dict[str, Callable[[], DriverModule]] = {
     "hetzner": _hetzner,
+    "infomaniak": _infomaniak,
+    "ovhcloud": _ovhcloud,
     "scaleway": _scaleway,
+    "stackit": _stackit,
 }
 
 

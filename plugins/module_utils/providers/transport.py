@@ -27,6 +27,9 @@ SHORTEST_TIMEOUT = 1.0
 LONGEST_QUOTE = 300
 """Characters of a provider's own words that a message repeats."""
 
+REQUEST_IDS = ("X-Correlation-Id", "X-Request-Id", "X-Openstack-Request-Id", "X-Compute-Request-Id")
+"""Headers in which one vendor or another names a request."""
+
 READING = ("GET", "HEAD")
 REPEATABLE = (*READING, "PUT", "PATCH", "DELETE")
 
@@ -161,7 +164,7 @@ class Transport:
             _sentence(kind, peer, tried, said),
             provider=peer.provider,
             code=refusal.code or str(status),
-            request_id=response.headers.get("X-Correlation-Id") or response.headers.get("X-Request-Id") or "",
+            request_id=next((response.headers[name] for name in REQUEST_IDS if name in response.headers), ""),
             retry_after=_retry_after(response.headers),
         )
 

@@ -17,9 +17,14 @@ import yaml
 
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import Owner
 from lab.cloud.testing import Emulator, emulator
+from tests.contract.profiles import DRIVERS
 from tests.unit.plugins.inventory.reading import ROOT, Reader, Spoken, load_collection
 
 TIMEOUT = 1.0
+NAMES = tuple(profile.provider for profile in DRIVERS)
+OURS = {provider: f"development-{provider}-workers-1" for provider in NAMES}
+THEIRS = {provider: f"of-others-at-{provider}-1" for provider in NAMES}
+HOSTS = {*OURS.values(), *THEIRS.values()}
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Commands:
 
     def __post_init__(self) -> None:
         (self.folder / "ansible.cfg").write_text("[defaults]\n")
-        self.providers = {name: dict(self.cloud.providers[name]) for name in ("hetzner", "scaleway")}
+        self.providers = {profile.provider: dict(self.cloud.providers[profile.cloud]) for profile in DRIVERS}
         self.configure()
 
     def configure(self, **options: Any) -> None:
@@ -51,7 +56,7 @@ class Commands:
 
     def run(self, *arguments: str) -> Ran:
         """Run ansible-inventory."""
-        ours = ("ANSIBLE_", "HCLOUD_", "SCW_", "FLEET_")
+        ours = ("ANSIBLE_", "HCLOUD_", "SCW_", "OS_", "STACKIT_", "FLEET_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment |= {
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
@@ -86,7 +91,7 @@ def load(text: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def clouds() -> Iterator[Emulator]:
     with emulator() as cloud:
-        for provider in ("hetzner", "scaleway"):
+        for provider in NAMES:
             owner = Owner.of("acme", "development", f"{provider}-workers", f"development-{provider}-workers-1")
             cloud.store.seed(provider, 1, prefix=f"development-{provider}-workers", labels=owner.labels())
             cloud.store.seed(provider, 1, prefix=f"of-others-at-{provider}", labels={"team": "ops"})
@@ -114,5 +119,5 @@ def reader(tmp_path: Path, cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> 
     spoken.listen(monkeypatch)
     folder = tmp_path / "inventory"
     folder.mkdir()
-    providers = {name: dict(cloud.providers[name]) for name in ("hetzner", "scaleway")}
+    providers = {profile.provider: dict(cloud.providers[profile.cloud]) for profile in DRIVERS}
     return Reader(folder, spoken, {"providers": providers})

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import yaml
 
+from ansible_collections.sovereign.fleet.plugins.module_utils.providers import registry
 from lab.cloud.testing import Emulator
-from tests.contract.inventory.conftest import TIMEOUT, Commands, load
+from tests.contract.inventory.conftest import HOSTS, NAMES, OURS, THEIRS, TIMEOUT, Commands, load
+from tests.contract.profiles import PROFILES
 
-HOSTS = {
-    "development-hetzner-workers-1",
-    "development-scaleway-workers-1",
-    "of-others-at-hetzner-1",
-    "of-others-at-scaleway-1",
-}
 GRAPH = """\
 @all:
   |--@ungrouped:
@@ -23,13 +20,23 @@ GRAPH = """\
   |--@cluster_development:
   |  |--@pool_hetzner_workers:
   |  |  |--development-hetzner-workers-1
+  |  |--@pool_ovhcloud_workers:
+  |  |  |--development-ovhcloud-workers-1
   |  |--@pool_scaleway_workers:
   |  |  |--development-scaleway-workers-1
+  |  |--@pool_stackit_workers:
+  |  |  |--development-stackit-workers-1
   |--@country_de:
+  |  |--@location_eu01_2:
+  |  |  |--development-stackit-workers-1
+  |  |  |--of-others-at-stackit-1
   |  |--@location_nbg1:
   |  |  |--development-hetzner-workers-1
   |  |  |--of-others-at-hetzner-1
   |--@country_fr:
+  |  |--@location_GRA9:
+  |  |  |--development-ovhcloud-workers-1
+  |  |  |--of-others-at-ovhcloud-1
   |  |--@location_fr_par_2:
   |  |  |--development-scaleway-workers-1
   |  |  |--of-others-at-scaleway-1
@@ -37,9 +44,15 @@ GRAPH = """\
   |  |--@provider_hetzner:
   |  |  |--development-hetzner-workers-1
   |  |  |--of-others-at-hetzner-1
+  |  |--@provider_ovhcloud:
+  |  |  |--development-ovhcloud-workers-1
+  |  |  |--of-others-at-ovhcloud-1
   |  |--@provider_scaleway:
   |  |  |--development-scaleway-workers-1
   |  |  |--of-others-at-scaleway-1
+  |  |--@provider_stackit:
+  |  |  |--development-stackit-workers-1
+  |  |  |--of-others-at-stackit-1
 """
 
 
@@ -54,39 +67,45 @@ def test_graph_is_a_map_of_the_fleet_without_a_warning(commands: Commands) -> No
     assert graph.out == GRAPH
 
 
-def test_one_listing_request_for_each_place(commands: Commands, cloud: Emulator) -> None:
+def test_one_listing_request_for_each_part_and_nothing_else(commands: Commands, cloud: Emulator) -> None:
     assert commands.run("--graph").code == 0
-    assert len(cloud.requests.entries("hetzner")) == 1
-    zones = [request.path for request in cloud.requests.entries("scaleway") if "/servers?" in request.path]
-    listings = [path for path in zones if "/products/" not in path]
-    assert len(listings) == len(set(listings)) == 10
-    assert cloud.requests.writes() == []
+    for provider in NAMES:
+        profile = PROFILES[provider]
+        entries = cloud.requests.entries(profile.cloud)
+        asked = [entry for entry in entries if not entry.path.startswith(profile.reading or ("\0",))]
+        assert {entry.method for entry in asked} == {"GET"}
+        assert max(Counter(entry.path for entry in asked).values()) == 1
+        assert all("servers" in entry.path for entry in asked)
+        parts = {scope.region for scope in registry.capabilities(provider).locations.values()}
+        assert len(asked) == 1 or len(asked) >= len(parts)
 
 
 def test_variables_are_the_same_for_every_provider(commands: Commands) -> None:
     hosts = commands.hosts()
     assert set(hosts) == HOSTS
     assert len({frozenset(variables) for variables in hosts.values()}) == 1
-    ours = hosts["development-scaleway-workers-1"]
-    expected = {
-        "provider": "scaleway",
-        "cluster": "development",
-        "pool": "scaleway-workers",
-        "location": "fr-par-2",
-        "region": "fr-par",
-        "country": "FR",
-        "state": "running",
-        "stale": False,
-    }
-    assert {key: ours[key] for key in expected} == expected
-    assert ours["ansible_host"] == ours["public_ipv4"]
-    assert ours["provider_id"].startswith("scaleway://instance/fr-par-2/")
-    assert "ansible_connection" not in ours
+    for provider in NAMES:
+        ours, theirs = hosts[OURS[provider]], hosts[THEIRS[provider]]
+        places = registry.capabilities(provider).locations
+        expected = {
+            "provider": provider,
+            "cluster": "development",
+            "pool": f"{provider}-workers",
+            "region": places[ours["location"]].region,
+            "country": places[ours["location"]].country,
+            "state": "running",
+            "stale": False,
+        }
+        assert {key: ours[key] for key in expected} == expected
+        assert ours["ansible_host"] == ours["public_ipv4"]
+        assert ours["provider_id"].startswith(registry.capabilities(provider).provider_id_prefix)
+        assert "ansible_connection" not in ours
+        assert (theirs["cluster"], theirs["pool"], theirs["labels"]["team"]) == ("", "", "ops")
 
 
 def test_fleet_lists_only_its_own_servers(commands: Commands) -> None:
     commands.configure(fleet="acme")
-    assert set(commands.hosts()) == {"development-hetzner-workers-1", "development-scaleway-workers-1"}
+    assert set(commands.hosts()) == set(OURS.values())
 
 
 def test_an_outage_leaves_the_last_known_hosts_marked(commands: Commands, cloud: Emulator) -> None:
@@ -97,7 +116,7 @@ def test_an_outage_leaves_the_last_known_hosts_marked(commands: Commands, cloud:
     after = load(listed.out)
     hosts = after["_meta"]["hostvars"]
     assert set(hosts) == HOSTS
-    stale = {"development-scaleway-workers-1", "of-others-at-scaleway-1"}
+    stale = {OURS["scaleway"], THEIRS["scaleway"]}
     assert {name for name, variables in hosts.items() if variables["stale"]} == stale
     assert set(after["stale"]["hosts"]) == set(after["unreachable_provider"]["hosts"]) == stale
     for name in HOSTS:
@@ -119,11 +138,18 @@ def test_an_outage_of_a_cloud_never_seen_ends_with_an_error(commands: Commands, 
     assert "Traceback" not in listed.err
     accepted = commands.run("--list", "-e", "fleet_accept_missing=hetzner")
     assert accepted.code == 0
-    assert set(load(accepted.out)["_meta"]["hostvars"]) == {name for name in HOSTS if "scaleway" in name}
+    hosts = set(load(accepted.out)["_meta"]["hostvars"])
+    assert hosts == HOSTS - {OURS["hetzner"], THEIRS["hetzner"]}
 
 
 def test_no_secret_in_any_output_or_file(commands: Commands, cloud: Emulator) -> None:
-    secrets = [commands.providers["hetzner"]["token"], commands.providers["scaleway"]["secret_key"]]
+    secrets = [
+        commands.providers[provider][setting.name]
+        for provider in NAMES
+        for setting in registry.setting_list(provider)
+        if setting.secret and setting.name in commands.providers[provider]
+    ]
+    assert len(secrets) == len(NAMES)
     cloud.faults.add("hetzner", "unauthorized")
     cloud.faults.add("scaleway", "5xx", path="/instance/v1/zones/nl-ams-1")
     told = commands.run("--list", "-vvvv")
@@ -132,7 +158,7 @@ def test_no_secret_in_any_output_or_file(commands: Commands, cloud: Emulator) ->
     assert told.code == 4
     assert seen.code == 0
     kept = [path.read_text() for path in (commands.folder / "cache").rglob("*.json")]
-    assert len(kept) == 2
+    assert len(kept) == len(NAMES)
     for text in (told.out, told.err, seen.out, seen.err, *kept):
         assert [secret for secret in secrets if secret in text] == []
 

@@ -349,6 +349,67 @@ def test_a_network_gives_addresses_and_holds_on_to_its_servers(cloud: Emulator, 
     assert client.networks.get_all() == []
 
 
+def test_a_server_joins_the_subnet_of_its_network_zone(cloud: Emulator, client: Client) -> None:
+    east = NetworkSubnet(ip_range="10.0.2.0/24", network_zone="us-east", type="cloud")
+    network = client.networks.create("private", "10.0.0.0/16", subnets=[east])
+    refused = refusal(order, client, "node-1", networks=[network])
+    assert (refused.code, "network zone eu-central" in refused.message) == ("invalid_input", True)
+    overlapping = NetworkSubnet(ip_range="10.0.2.0/25", network_zone="eu-central", type="cloud")
+    assert "overlaps" in refusal(network.add_subnet, overlapping).message
+    network.add_subnet(NetworkSubnet(ip_range="10.0.1.0/24", network_zone="eu-central", type="cloud"))
+    server = bought(cloud, client, "node-1", networks=[network])
+    assert server.private_net[0].ip == "10.0.1.1"
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        pytest.param({"port": "22", "source_ips": ["203.0.113.7"]}, "CIDR", id="an address that is no range"),
+        pytest.param({"port": "22", "source_ips": ["203.0.113.7/24"]}, "CIDR", id="bits beside the range"),
+        pytest.param({"port": "22", "source_ips": []}, "source_ips", id="from nowhere"),
+        pytest.param({"port": "ssh", "source_ips": ["0.0.0.0/0"]}, "port", id="a port by name"),
+        pytest.param({"protocol": "icmp", "port": "22", "source_ips": ["0.0.0.0/0"]}, "port", id="a port of icmp"),
+    ],
+)
+def test_a_wrong_rule_is_refused(cloud: Emulator, client: Client, rule: dict[str, object], why: str) -> None:
+    body = {"name": "guard", "rules": [{"direction": "in", "protocol": "tcp", **rule}]}
+    refused = refusal(client.request, method="POST", url="/firewalls", json=body)
+    assert refused.code == "invalid_input"
+    assert why in str(refused.details)
+    assert cloud.store.counts("hetzner")["firewall"] == 0
+
+
+def test_load_balancers_hold_on_to_their_network(cloud: Emulator, client: Client) -> None:
+    network = client.networks.create("private", "10.0.0.0/16")
+    kind = client.load_balancer_types.get_by_name("lb11")
+    assert kind is not None
+    made = client.load_balancers.create(
+        "front", kind, location=Location(name="nbg1"), network=network, labels={"fleet.id": "lab"}
+    )
+    made.action.wait_until_finished()
+    found = client.load_balancers.get_all(label_selector="fleet.id=lab")[0]
+    assert (found.name, found.load_balancer_type.name, found.location.name) == ("front", "lb11", "nbg1")
+    assert found.private_net[0].network.id == network.id
+    assert refusal(client.load_balancers.create, "front", kind, location=Location(name="nbg1")).code == (
+        "uniqueness_error"
+    )
+    assert refusal(network.delete).code == "resource_in_use"
+    found.delete()
+    network.delete()
+    assert set(cloud.store.counts("hetzner").values()) == {0}
+
+
+def test_a_floating_ip_stays_when_its_server_goes(cloud: Emulator, client: Client) -> None:
+    server = bought(cloud, client, "node-1")
+    made = client.floating_ips.create("ipv4", name="front", server=server, labels={"fleet.id": "lab"})
+    assert [ip.id for ip in client.servers.get_by_id(server.id).public_net.floating_ips] == [made.floating_ip.id]
+    server.delete().wait_until_finished()
+    left = client.floating_ips.get_all(label_selector="fleet.id=lab")
+    assert [(ip.name, ip.server, ip.home_location.name) for ip in left] == [("front", None, "nbg1")]
+    left[0].delete()
+    assert cloud.store.counts("hetzner")["floating_ip"] == 0
+
+
 def test_a_firewall_applies_to_servers_and_selectors(cloud: Emulator, client: Client) -> None:
     rule = FirewallRule(direction="in", protocol="tcp", port="22", source_ips=["0.0.0.0/0"])
     firewall = client.firewalls.create("guard", rules=[rule]).firewall
@@ -372,7 +433,9 @@ def test_a_placement_group_holds_ten(cloud: Emulator, client: Client) -> None:
     group = client.placement_groups.create("spread", "spread").placement_group
     for place in range(10):
         order(client, f"node-{place}", placement_group=group)
-    assert refusal(order, client, "node-10", placement_group=group).code == "resource_limit_exceeded"
+    refused = refusal(order, client, "node-10", placement_group=group)
+    assert refused.code == "placement_group_member_limit_reached"
+    assert "contains already 10 servers" in refused.message
     assert len(client.placement_groups.get_by_id(group.id).servers) == 10
     assert client.servers.get_all()[0].placement_group.name == "spread"
 
@@ -429,6 +492,7 @@ def test_the_catalogue_is_complete(cloud: Emulator, client: Client) -> None:
     assert client.images.get_by_name_and_architecture("ubuntu-24.04", "arm") is not None
     prices = raw(cloud, "/pricing").json()["pricing"]
     assert (prices["currency"], prices["volume"]["price_per_gb_month"]["net"]) == ("EUR", "0.0572000000")
+    assert [kind.name for kind in client.load_balancer_types.get_all()] == ["lb11"]
     for path in ("isos", "load_balancers", "certificates", "floating_ips"):
         assert raw(cloud, f"/{path}").json()[path] == []
 

@@ -17,7 +17,7 @@ from hcloud.locations import Location
 from hcloud.server_types import ServerType
 
 from lab.cloud.memory import MemoryControlPlanes, MemoryMachines
-from lab.cloud.settings import CloudSettings
+from lab.cloud.settings import CLOUDS, CONTROL, CloudSettings
 from lab.cloud.store import Store
 from lab.cloud.testing import Emulator, emulator
 from lab.errors import LabError
@@ -212,7 +212,7 @@ class Process:
     """`python -m lab.cloud` on free ports."""
 
     def __init__(self, state: Path) -> None:
-        ports = [f"--{name}-port=0" for name in ("control", "hetzner", "scaleway", "cloudfleet")]
+        ports = [f"--{name}-port=0" for name in (CONTROL, *CLOUDS)]
         command = [sys.executable, "-m", "lab.cloud", "--boot-seconds=0", f"--state={state}", *ports]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=state)

@@ -11,15 +11,18 @@ from scaleway import Client, ScalewayException
 from scaleway.iam.v1alpha1 import IamV1Alpha1API
 from scaleway.instance.v1 import CreateServerResponse, Server, ServerAction
 from scaleway.instance.v1.custom_api import InstanceUtilsV1API
-from scaleway.instance.v1.types import VolumeServerTemplate
+from scaleway.instance.v1.types import SetSecurityGroupRulesRequestRule, VolumeServerTemplate
 from scaleway.ipam.v1 import IpamV1API
+from scaleway.lb.v1 import LbV1ZonedAPI
 from scaleway.marketplace.v2 import MarketplaceV2API
+from scaleway.product_catalog.v2alpha1 import ProductCatalogV2Alpha1PublicCatalogAPI
 from scaleway.vpc.v2 import VpcV2API
 
 from lab.cloud.memory import MemoryMachines
 from lab.cloud.testing import Emulator, emulator
 
 ZONES = [*(f"{region}-{place}" for region in ("fr-par", "nl-ams", "pl-waw") for place in (1, 2, 3)), "it-mil-1"]
+PRICES = "/product-catalog/v2alpha1/public-catalog/products"
 OWNED = ["fleet.id=lab", "fleet.pool=workers"]
 
 
@@ -336,7 +339,9 @@ def test_security_and_placement_groups(cloud: Emulator, api: InstanceUtilsV1API)
         editable=True,
         dest_port_from=22,
     )
-    assert [rule.dest_port_from for rule in api.list_security_group_rules_all(security_group_id=group.id)] == [22]
+    rules = api.list_security_group_rules_all(security_group_id=group.id)
+    assert [(rule.dest_port_from, rule.editable) for rule in rules if rule.direction == "inbound"] == [(22, True)]
+    assert {rule.dest_port_from for rule in rules if not rule.editable} == {25, 465, 587}
     spread = api.create_placement_group(name="spread", policy_mode="enforced").placement_group
     assert spread is not None
     server = order(api, "node-1", security_group=group.id, placement_group=spread.id)
@@ -346,6 +351,83 @@ def test_security_and_placement_groups(cloud: Emulator, api: InstanceUtilsV1API)
         refusal(api.delete_placement_group, placement_group_id=spread.id),
     ):
         assert refused.status_code == 412
+
+
+def test_all_rules_are_set_at_once_but_those_that_are_fixed(cloud: Emulator, api: InstanceUtilsV1API) -> None:
+    group = api.create_security_group(name="guard", description="", stateful=True).security_group
+    assert group is not None
+    wanted = [
+        SetSecurityGroupRulesRequestRule(
+            action="accept", protocol=protocol, direction="inbound", ip_range=reach, position=place, editable=editable,
+            dest_port_from=first, dest_port_to=last,
+        )
+        for place, (protocol, reach, first, last, editable) in enumerate(
+            [("TCP", "203.0.113.7", 22, 22, True), ("ICMP", "0.0.0.0/0", 8, None, True), ("TCP", "::/0", 80, 90, False)]
+        )
+    ]  # fmt: skip
+    api.set_security_group_rules(security_group_id=group.id, rules=wanted)
+    rules = [rule for rule in api.list_security_group_rules_all(security_group_id=group.id) if rule.editable]
+    shown = [(rule.protocol, rule.ip_range, rule.dest_port_from, rule.dest_port_to) for rule in rules]
+    assert shown == [("TCP", "203.0.113.7/32", 22, None), ("ICMP", "0.0.0.0/0", None, None)]
+
+
+def test_a_placement_group_takes_twenty(cloud: Emulator, api: InstanceUtilsV1API) -> None:
+    group = api.create_placement_group(name="spread", tags=OWNED).placement_group
+    assert group is not None
+    names = {order(api, f"node-{place}", placement_group=group.id).name for place in range(20)}
+    assert {server.name for server in api.get_placement_group_servers(placement_group_id=group.id).servers} == names
+    assert "maximum of 20" in refusal(order, api, "node-20", placement_group=group.id).json()["message"]
+    assert [found.id for found in api.list_placement_groups_all(tags=OWNED)] == [group.id]
+
+
+def test_a_private_network_card_is_ready_a_moment_later_and_there_is_one_for_a_network(
+    cloud: Emulator, api: InstanceUtilsV1API
+) -> None:
+    vpc = VpcV2API(client_of(cloud))
+    network = vpc.create_private_network(
+        name="private", default_route_propagation_enabled=False, subnets=["10.64.0.0/16"], tags=OWNED
+    )
+    with pytest.raises(ScalewayException, match="overlaps"):
+        vpc.create_private_network(name="b", default_route_propagation_enabled=False, subnets=["10.64.8.0/24"])
+    server = order(api, "node-1")
+    nic = api.create_private_nic(server_id=server.id, private_network_id=network.id, ip_ids=[]).private_nic
+    assert (nic is not None, nic and nic.state) == (True, "syncing")
+    cloud.settle()
+    assert [card.state for card in seen(api, server).private_nics] == ["available"]
+    refused = refusal(api.create_private_nic, server_id=server.id, private_network_id=network.id, ip_ids=[])
+    assert refused.status_code == 400
+    assert cloud.store.counts("scaleway")["private_nic"] == 1
+
+
+def test_load_balancers_keep_their_address_unless_it_is_released(cloud: Emulator) -> None:
+    client = client_of(cloud)
+    balancers, vpc = LbV1ZonedAPI(client), VpcV2API(client)
+    network = vpc.create_private_network(name="private", default_route_propagation_enabled=False)
+    made = [balancers.create_lb(name=name, description="", type_="LB-S", tags=OWNED) for name in ("one", "two")]
+    url = f"{cloud.endpoints['scaleway']}/lb/v1/zones/fr-par-1/lbs/{made[0].id}/attach-private-network"
+    token = {"X-Auth-Token": cloud.credentials["scaleway"]["secret_key"]}
+    requests.post(url, json={"private_network_id": network.id}, headers=token, timeout=10).raise_for_status()
+    with pytest.raises(ScalewayException):
+        vpc.delete_private_network(private_network_id=network.id)
+    assert [lb.name for lb in balancers.list_lbs_all(tags=OWNED[:1])] == ["one", "two"]
+    balancers.delete_lb(lb_id=made[0].id, release_ip=True)
+    balancers.delete_lb(lb_id=made[1].id, release_ip=False)
+    vpc.delete_private_network(private_network_id=network.id)
+    left = raw(cloud, "/lb/v1/zones/fr-par-1/ips").json()["ips"]
+    assert [(ip["id"], ip["lb_id"]) for ip in left] == [(made[1].ip[0].id, None)]
+    assert cloud.store.counts("scaleway")["load_balancer"] == 0
+
+
+def test_the_price_list_has_addresses_and_disks_of_every_zone(cloud: Emulator) -> None:
+    catalogue = ProductCatalogV2Alpha1PublicCatalogAPI(client_of(cloud))
+    found = catalogue.list_public_catalog_products_all(zone="nl-ams-1", page_size=1000)
+    prices = {one.product: (one.unit_of_measure.unit, one.price.retail_price.nanos) for one in found}
+    assert prices["Public IPv4"] == ("ip", 4_000_000)
+    assert prices["Block Storage 5K"] == ("gigabyte", 109_589)
+    assert prices["Local Storage"] == ("gigabyte", 44_000)
+    disks = raw(cloud, f"{PRICES}?product_types=block_storage&region=fr-par", Accept="*/*").json()
+    assert disks["total_count"] == 0, "all of them are sold by zone"
+    assert raw(cloud, f"{PRICES}?product_types=block_storage", Accept="*/*").json()["total_count"] == 2 * len(ZONES)
 
 
 def test_ssh_keys_belong_to_the_project(cloud: Emulator) -> None:

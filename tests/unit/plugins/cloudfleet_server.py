@@ -14,7 +14,7 @@ READ_ONLY = ("id", "status", "endpoint", "kubernetes_version")
 
 
 class CloudfleetServer:
-    """Clusters by id.
+    """Clusters by id; a new one has the fields in `defaults`.
 
     `script` answers instead of the store with (status, body), or says "reset" to lose the answer of what was done.
     """
@@ -26,6 +26,7 @@ class CloudfleetServer:
         self.queries: list[dict[str, str]] = []
         self.bodies: list[Json] = []
         self.looks_until_deployed = 0
+        self.defaults: Json = {}
         self.script: Callable[[str], tuple[int, str] | str | None] = lambda _request: None
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -60,6 +61,7 @@ class CloudfleetServer:
             "status": "deployed",
             "endpoint": "https://198.18.0.1:16443",
             "kubernetes_version": "1.36.3-cfke.1",
+            **self.defaults,
             **fields,
         }
         return cluster_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -60,9 +60,24 @@ def test_a_cluster_is_found_by_name(server: CloudfleetServer, client: Cloudfleet
     assert found is not None
     assert (found.id, found.deployed, found.version) == ("id-2", True, "1.36.3-cfke.1")
     assert client.find("nobody") is None
-    server.add("development")
-    with pytest.raises(Conflict, match="2 clusters named development"):
-        client.find("development")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "oldest"),
+    [
+        pytest.param("2026-11-21T10:00:01Z", "2026-11-21T10:00:00Z", "id-2", id="by the time it was made"),
+        pytest.param("2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z", "id-1", id="of the same moment, by id"),
+        pytest.param("", "", "id-1", id="of an unknown moment, by id"),
+    ],
+)
+def test_of_several_clusters_everybody_finds_the_oldest(
+    server: CloudfleetServer, client: Cloudfleet, first: str, second: str, oldest: str
+) -> None:
+    server.add("development", created_at=first)
+    server.add("development", created_at=second)
+    found = client.find("development")
+    assert found is not None
+    assert found.id == oldest
 
 
 @pytest.mark.parametrize(
@@ -163,6 +178,92 @@ def test_an_order_that_was_not_taken_is_made_again(server: CloudfleetServer, lif
     server.script = lambda request: next(answers) if request.startswith("POST") else None
     assert lifecycle.create(WANTED).name == "development"
     assert len(server.clusters) == 1
+
+
+def _later(server: CloudfleetServer, name: str, **fields: str) -> Callable[[float], None]:
+    """Somebody else's cluster appears while we pause."""
+    left = [lambda: server.add(name, **fields)]
+
+    def sleep(_seconds: float) -> None:
+        if left:
+            left.pop()()
+
+    return sleep
+
+
+def test_a_younger_cluster_of_ours_gives_way_to_an_older_one(server: CloudfleetServer, client: Cloudfleet) -> None:
+    server.looks_until_deployed = 0
+    older = {"created_at": "2026-11-21T10:00:00Z"}
+    server.defaults = {"created_at": "2026-11-21T10:00:01Z"}
+    lifecycle = ClusterLifecycle(client, 60, sleep=_later(server, "development", **older), clock=lambda: 0.0)
+
+    cluster = lifecycle.create(WANTED, wait=True)
+
+    assert cluster.id == "id-2"
+    assert list(server.clusters) == ["id-2"]
+
+
+def test_a_younger_cluster_of_somebody_else_is_theirs_to_take_back(
+    server: CloudfleetServer, client: Cloudfleet
+) -> None:
+    younger = {"created_at": "2026-11-21T10:00:02Z"}
+    server.defaults = {"created_at": "2026-11-21T10:00:01Z"}
+    lifecycle = ClusterLifecycle(client, 60, sleep=_later(server, "development", **younger), clock=lambda: 0.0)
+
+    assert lifecycle.create(WANTED, wait=True).id == "id-1"
+    assert list(server.clusters) == ["id-1", "id-2"]
+    assert not [request for request in server.requests if request.startswith("DELETE")]
+
+
+def test_an_older_cluster_that_shows_itself_late_wins_all_the_same(
+    server: CloudfleetServer, client: Cloudfleet
+) -> None:
+    server.defaults = {"created_at": "2026-11-21T10:00:01Z"}
+    server.looks_until_deployed = 2
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:  # the first look at the new cluster
+            server.add("development", created_at="2026-11-21T10:00:00Z")
+
+    cluster = ClusterLifecycle(client, 60, sleep=sleep, clock=lambda: 0.0).create(WANTED, wait=True)
+
+    assert cluster.id == "id-2"
+    assert list(server.clusters) == ["id-2"]
+
+
+def test_a_cluster_of_ours_whose_answer_was_lost_gives_way_too(server: CloudfleetServer, client: Cloudfleet) -> None:
+    server.script = lambda request: "reset" if request.startswith("POST") else None
+    server.defaults = {"created_at": "2026-11-21T10:00:01Z"}
+    older = {"created_at": "2026-11-21T10:00:00Z"}
+    lifecycle = ClusterLifecycle(client, 60, sleep=_later(server, "development", **older), clock=lambda: 0.0)
+
+    assert lifecycle.create(WANTED).id == "id-2"
+    assert list(server.clusters) == ["id-2"]
+
+
+def test_who_waits_for_a_cluster_that_gives_way_goes_on_with_the_older_one(
+    server: CloudfleetServer, client: Cloudfleet, lifecycle: ClusterLifecycle
+) -> None:
+    seen = client.cluster(server.add("development", status="updating"))
+    older = server.add("development")
+    del server.clusters[seen.id]
+
+    assert lifecycle.wait_deployed(seen).id == older
+
+
+def test_an_update_that_meets_another_one_changes_what_that_left_open(
+    server: CloudfleetServer, client: Cloudfleet, lifecycle: ClusterLifecycle
+) -> None:
+    cluster = client.cluster(server.add("development"))
+    busy = iter([(409, '{"error": {"code": "x", "message": "it is updating"}}'), None])
+    server.script = lambda request: next(busy) if request.startswith("PUT") else None
+    server.clusters[cluster.id]["tier"] = "pro"
+
+    changed = lifecycle.update(cluster, {"tier": "pro", "version_channel": "1.37.x-cfke.x"})
+
+    assert (changed.tier, changed.fields["version_channel"]) == ("pro", "1.37.x-cfke.x")
 
 
 def test_orders_end(server: CloudfleetServer, lifecycle: ClusterLifecycle) -> None:

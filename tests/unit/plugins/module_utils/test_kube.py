@@ -29,7 +29,12 @@ from tests.unit.plugins.conftest import Time
 from tests.unit.plugins.kubernetes_server import Answer, KubernetesServer, status
 
 NODE = "/api/v1/nodes/a"
-READY = {"conditions": [{"type": "Ready", "status": "True"}], "nodeInfo": {"kubeletVersion": "v1.36.3"}}
+CHANGED = "2026-01-01T00:01:00Z"
+READY = {
+    "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": CHANGED}],
+    "nodeInfo": {"kubeletVersion": "v1.36.3"},
+    "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}, {"type": "Hostname", "address": "a"}],
+}
 
 
 @pytest.fixture
@@ -53,12 +58,19 @@ def test_nodes_are_read_by_one_request_and_sorted(kubernetes: KubernetesServer, 
     kubernetes.put(
         NODE,
         {
-            "metadata": {"labels": {"x": "y"}, "annotations": {"n": "1"}, "uid": "u"},
+            "metadata": {
+                "labels": {"x": "y"},
+                "annotations": {"n": "1"},
+                "uid": "u",
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+            },
             "spec": {"taints": [taint, {"key": "k", "effect": "NoExecute"}], "providerID": "hcloud://1"},
             "status": READY,
         },
     )
     first, second = kube.nodes()
+    assert (first.created, first.ready_changed, first.addresses) == ("2026-01-01T00:00:00Z", CHANGED, ("192.0.2.1",))
+    assert (second.created, second.ready_changed, second.addresses) == ("", "", ())
     assert (first.name, first.ready, first.labels, first.uid) == ("a", True, {"x": "y"}, "u")
     assert first.taints == (Taint("node.cloudprovider", "hetzner", "NoSchedule"), Taint("k", "", "NoExecute"))
     assert (first.provider_id, first.version, first.annotations) == ("hcloud://1", "v1.36.3", {"n": "1"})
@@ -230,6 +242,54 @@ def test_a_drain_out_of_time_names_the_pod_and_its_budget(kubernetes: Kubernetes
     assert time.now <= 10
     assert path in kubernetes.objects
     assert kubernetes.objects[NODE]["spec"]["unschedulable"] is True
+
+
+def _held_by(budget: str) -> Answer:
+    """What an API server answers when a PodDisruptionBudget refuses an eviction."""
+    cause = {
+        "reason": "DisruptionBudget",
+        "message": f"The disruption budget {budget} needs 2 healthy pods and has 2 currently",
+    }
+    said = "Cannot evict pod as it would violate the pod's disruption budget."
+    return 429, status(429, "TooManyRequests", said, causes=[cause]), {}
+
+
+def test_one_step_evicts_what_may_go_names_what_holds_the_rest_and_waits_for_nothing(
+    kubernetes: KubernetesServer, kube: Kube, time: Time
+) -> None:
+    kubernetes.put(NODE, {"metadata": {}, "spec": {}, "status": READY})
+    free, held = put_pod(kubernetes, "free"), put_pod(kubernetes, "web")
+    kubernetes.on_evict = lambda pod: _held_by("web-budget") if pod == held else None
+
+    hold = kube.evict("a")
+
+    assert hold is not None
+    assert hold.held == ("default/web",)
+    assert hold.waits_for == (
+        "pod default/web, which is held: Kubernetes refused POST /api/v1/namespaces/default/pods/web/eviction: Cannot "
+        "evict pod as it would violate the pod's disruption budget. The disruption budget web-budget needs 2 healthy "
+        "pods and has 2 currently"
+    )
+    assert "budget web-budget needs 2 healthy pods" in str(hold.too_late("a"))
+    assert free not in kubernetes.objects
+    assert time.slept == []
+
+    kubernetes.on_evict = lambda _pod: None
+    kubernetes.requests.clear()
+    assert kube.evict("a") is not None, "it was only just asked to go"
+    assert ("PATCH", NODE) not in kubernetes.requests, "it is cordoned already"
+    assert kube.evict("a") is None
+
+
+def test_a_step_leaves_a_locked_node_as_it_is(kubernetes: KubernetesServer, kube: Kube) -> None:
+    kubernetes.put(NODE, {"metadata": {"labels": {"fleet/upgrade-lock": ""}}, "spec": {}, "status": READY})
+    put_pod(kubernetes, "web")
+
+    hold = kube.evict("a")
+
+    assert hold is not None
+    assert hold.waits_for == "the label fleet/upgrade-lock to be removed from its Kubernetes Node"
+    assert [method for method, _path in kubernetes.requests] == ["GET"]
 
 
 def test_a_drain_gives_up_at_once_on_a_pod_with_two_budgets(

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.sovereign.fleet.plugins.module_utils import options
 from ansible_collections.sovereign.fleet.plugins.module_utils.errors import Permanent
 from ansible_collections.sovereign.fleet.plugins.module_utils.model import Offer, Pool, Taint
+from ansible_collections.sovereign.fleet.plugins.module_utils.providers import registry
 
 OFFER = {"provider": "hetzner", "location": "nbg1", "type": "cx33"}
 POOL: dict[str, Any] = {"name": "web", "count": 2, "offers": [OFFER]}
@@ -60,7 +61,7 @@ def test_what_is_none_counts_as_left_out() -> None:
         pytest.param([{**POOL, "offers": []}], "pools[0].offers is empty", id="no offer"),
         pytest.param(
             [{**POOL, "offers": [{**OFFER, "provider": "aws"}]}],
-            "pools[0].offers[0].provider is 'aws'; allowed: hetzner, scaleway.",
+            f"pools[0].offers[0].provider is 'aws'; allowed: {', '.join(registry.known())}.",
             id="an unknown provider",
         ),
         pytest.param(
@@ -75,7 +76,7 @@ def test_what_is_none_counts_as_left_out() -> None:
         ),
         pytest.param(
             [{**POOL, "taints": [{"key": "a", "value": "b"}]}],
-            "pools[0].taints[0].effect is missing (one of NoSchedule, PreferNoSchedule, NoExecute)",
+            "pools[0].taints[0].effect is None; allowed: NoSchedule, PreferNoSchedule, NoExecute.",
             id="a taint without effect",
         ),
         pytest.param(

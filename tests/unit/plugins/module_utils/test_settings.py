@@ -36,7 +36,7 @@ def test_what_is_missing_is_named_with_both_places_to_set_it() -> None:
     [
         pytest.param(
             {"hetzer": {"token": "s3cret"}},
-            "Unknown key providers.hetzer; allowed are: cloudfleet, hetzner, scaleway.",
+            f"Unknown key providers.hetzer; allowed are: {', '.join(settings.names())}.",
             id="an unknown provider",
         ),
         pytest.param(
@@ -64,4 +64,21 @@ def test_every_secret_is_hidden_by_the_argument_spec(provider: str) -> None:
         looks_secret = any(word in setting.name for word in ("secret", "password")) or setting.name == "token"
         assert setting.secret == looks_secret
         assert spec[setting.name]["no_log"] is setting.secret
-        assert spec[setting.name]["fallback"][1] == [setting.env]
+        assert spec[setting.name]["fallback"][1] == ([setting.env] if setting.env else [])
+
+
+def test_a_setting_is_not_missed_when_the_one_in_its_place_is_given() -> None:
+    account = {"project_id": "p", "application_credential_id": "id", "application_credential_secret": "s"}
+
+    assert settings.missing("ovhcloud", account) == []
+    assert "username" in {setting.name for setting in settings.missing("ovhcloud", {"project_id": "p"})}
+
+
+def test_a_provider_that_shares_its_variables_with_another_reads_none() -> None:
+    environ = {"OS_USERNAME": "u", "OS_PASSWORD": "p", "OS_PROJECT_ID": "i"}
+
+    resolved = settings.resolve({}, environ)
+
+    assert settings.missing("ovhcloud", resolved["ovhcloud"]) == []
+    with pytest.raises(Auth, match=r"set providers\.infomaniak\.username"):
+        settings.require("infomaniak", resolved["infomaniak"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.sovereign.fleet.plugins.module_utils import cloudfleet_lifecycle, waiting
+from ansible_collections.sovereign.fleet.plugins.module_utils.cloudfleet import Cloudfleet
 from ansible_collections.sovereign.fleet.plugins.modules import cloudfleet_cluster, cloudfleet_join_info
 from lab.cloud.testing import Emulator, emulator
 
@@ -29,6 +33,7 @@ class Rig:
     def __init__(self, cloud: Emulator, folder: Path) -> None:
         self.cloud = cloud
         self.kubeconfig = folder / "development/kubeconfig"
+        self.providers = {"cloudfleet": dict(cloud.providers["cloudfleet"])}
 
     def cluster(self, *, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
         params = {
@@ -40,17 +45,24 @@ class Rig:
             "kubeconfig": str(self.kubeconfig),
             "wait": True,
             "timeout": 30,
-            "providers": self.cloud.providers,
+            "providers": self.providers,
         }
         self.cloud.requests.clear()
         return cloudfleet_cluster.run({**params, **changes}, check_mode)
 
     def join(self, *, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
-        params = {"cluster": "development", "pools": POOLS, "providers": self.cloud.providers}
+        params = {"cluster": "development", "pools": POOLS, "providers": self.providers}
         return cloudfleet_join_info.run({**params, **changes}, check_mode)
 
     def writes(self) -> list[str]:
         return [entry.method for entry in self.cloud.requests.writes("cloudfleet")]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator shows an order at once, and looks at it need no pause."""
+    monkeypatch.setattr(cloudfleet_lifecycle, "PAUSE", 0.01)
+    monkeypatch.setattr(waiting, "FIRST_INTERVAL", 0.02)
 
 
 @pytest.fixture
@@ -125,11 +137,50 @@ def test_a_failure_is_one_sentence(
     assert rig.cloud.credentials["cloudfleet"]["token_secret"] not in str(result)
 
 
-def test_an_answer_that_is_lost_does_not_make_a_second_cluster(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.sovereign.fleet.plugins.module_utils.cloudfleet_lifecycle.PAUSE", 0)
+def test_an_answer_that_is_lost_does_not_make_a_second_cluster(rig: Rig) -> None:
     rig.cloud.faults.add("cloudfleet", "reset-after-commit", count=1, method="POST")
     assert rig.cluster()["cluster"]["status"] == "deployed"
     assert rig.cloud.store.counts("cloudfleet")["cluster"] == 1
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+@pytest.mark.parametrize("runs", [2, 8])
+def test_runs_at_the_same_time_end_with_one_cluster_and_its_kubeconfig(tmp_path: Path, runs: int, lost: int) -> None:
+    with emulator(create_seconds=0.2, latency_ms=40) as cloud:
+        rigs = [Rig(cloud, tmp_path / str(number)) for number in range(runs)]
+        if lost:
+            cloud.faults.add("cloudfleet", "reset-after-commit", count=lost, method="POST")
+        start = threading.Barrier(runs)
+
+        def site(rig: Rig) -> dict[str, Any]:
+            start.wait()
+            return rig.cluster()
+
+        with ThreadPoolExecutor(runs) as pool:
+            results = list(pool.map(site, rigs))
+        cloud.settle()
+
+        assert rigs[0].writes().count("POST") > 1, "nobody got in anybody's way"
+        assert [result.get("msg") for result in results] == [None] * runs
+        assert cloud.store.counts("cloudfleet")["cluster"] == 1
+        assert len({result["cluster"]["id"] for result in results}) == 1
+        assert len({rig.kubeconfig.read_text() for rig in rigs}) == 1
+        assert rigs[0].cluster()["changed"] is False
+
+
+def test_two_clusters_of_one_name_are_told_and_neither_is_deleted(rig: Rig) -> None:
+    client = Cloudfleet(rig.cloud.providers["cloudfleet"])
+    fields = {"name": "development", "region": "europe-central-1a", "version_channel": "1.36.x-cfke.x"}
+    ids = [client.create(fields) for _number in range(2)]
+    rig.cloud.settle()
+
+    used = rig.cluster()
+    assert (used["cluster"]["id"], used.get("msg")) == (ids[0], None)
+    (warning,) = used["warnings"]
+    assert f"The oldest one ({ids[0]}) is used; delete {ids[1]} in the Cloudfleet console" in warning
+    refused = rig.cluster(state="absent")
+    assert (refused["failed"], refused["code"], rig.writes()) == (True, "several", [])
+    assert rig.cloud.store.counts("cloudfleet")["cluster"] == 2
 
 
 def test_join_information_for_every_place(rig: Rig) -> None:

@@ -69,7 +69,8 @@ def test_the_four_truths(cloud: Emulator, capsys: pytest.CaptureFixture[str]) ->
     cloud.requests.clear()
     code, again, printed = _module(node_pool, arguments, capsys)
     assert (code, again["changed"], cloud.requests.writes()) == (0, False, [])
-    assert again["diff"]["before"] == again["diff"]["after"] == done["diff"]["after"].partition("per month")[0]
+    assert again["diff"]["before"] == again["diff"]["after"]
+    assert [node["state"] for node in again["nodes"]] == ["running", "running"]
     said += printed
 
     # "invocation" repeats the arguments, with every secret masked: so the whole output must be clean.
@@ -108,6 +109,13 @@ def test_a_failure_is_one_sentence_with_its_code(cloud: Emulator, capsys: pytest
             {"wait_joined": True}, "wait_joined is true, but there is no kubeconfig", id="nothing to wait with"
         ),
         pytest.param({"timeout": 0}, "timeout is 0; allowed: seconds above zero.", id="no time"),
+        pytest.param({"unready_limit": -1}, "unready_limit is -1; allowed: seconds above zero.", id="no patience"),
+        pytest.param({"join_limit": 0}, "join_limit is 0; allowed: seconds above zero.", id="no time to join"),
+        pytest.param(
+            {"user_data_revisions": {"x": "1"}},
+            "user_data_revisions has the unknown key 'x'",
+            id="a revision of nothing",
+        ),
         pytest.param({"kubeconfig": "/nowhere/kubeconfig"}, "There is no kubeconfig /nowhere/kubeconfig", id="no file"),
         pytest.param({"providers": {"hetzner": {"tokn": "s3cret"}}}, "Unknown key providers.hetzner.tokn", id="a key"),
         pytest.param({"providers": {}}, "The account at hetzner is incomplete", id="no account"),
@@ -143,6 +151,50 @@ def test_a_broken_account_that_no_pool_needs_is_a_warning(cloud: Emulator) -> No
     assert "No pool is at scaleway, so the run goes on without it." in result["warnings"][0]
 
 
+def test_a_broken_account_blocks_its_own_pools_alone(cloud: Emulator) -> None:
+    arguments = _arguments(cloud)
+    arguments["providers"]["scaleway"]["secret_key"] = "no-uuid"
+
+    result = node_pool.run(arguments)
+
+    assert result["created"] == ["dev-hz-1"]
+    assert result["failed"]
+    assert result["msg"].endswith("Pool sc stays as it is.")
+    assert [(entry["pool"], entry["provider"]) for entry in result["unserved"]] == [("sc", "scaleway")]
+    assert cloud.requests.count("scaleway") == 0
+
+    served = node_pool.run({**arguments, "fail_on_unserved": False})
+    assert (served.get("failed"), served["changed"]) == (None, False)
+    assert any("Pool sc stays as it is." in warning for warning in served["warnings"])
+
+
+def test_an_account_that_is_not_there_blocks_its_own_pools_alone(cloud: Emulator) -> None:
+    arguments = _arguments(cloud)
+    del arguments["providers"]["hetzner"]
+
+    result = node_pool.run(arguments)
+
+    assert result["created"] == ["dev-sc-1"]
+    assert "The account at hetzner is incomplete, it lacks the API token" in result["msg"]
+
+
+def test_a_node_whose_user_data_changes_is_replaced_and_then_it_rests(cloud: Emulator) -> None:
+    arguments = _arguments(cloud, user_data={"*": "one"}, user_data_revisions={"sc": "v1"})
+    assert node_pool.run(arguments)["created"] == ["dev-hz-1", "dev-sc-1"]
+
+    arguments["user_data"] = {"*": "two"}
+    foreseen = node_pool.run(arguments, check_mode=True)
+    assert [item["name"] for item in foreseen["pending"]["replace"]] == ["dev-hz-1"], "the other has a revision"
+
+    replaced = node_pool.run(arguments)
+    assert (replaced.get("msg"), replaced["replaced"]) == (None, [{"name": "dev-hz-1", "by": "dev-hz-2"}])
+    assert cloud.store.names() == ["dev-hz-2", "dev-sc-1"]
+
+    cloud.requests.clear()
+    assert node_pool.run(arguments)["changed"] is False
+    assert cloud.requests.writes() == []
+
+
 def test_a_kubeconfig_may_be_missing_in_check_mode(cloud: Emulator) -> None:
     result = node_pool.run(_arguments(cloud, kubeconfig="/nowhere/kubeconfig"), check_mode=True)
 
@@ -175,8 +227,7 @@ def test_with_a_kubeconfig_nodes_are_waited_for_and_drained(cloud: Emulator, tmp
 
 def _joined(name: str, cloud: Emulator) -> Any:
     server = next(server for server in cloud.store.servers() if server.name == name)
-    node = a_kube_node(name, "hz", provider="hetzner")
-    return type(node)(name, True, node.labels, f"hcloud://{server.id}")
+    return a_kube_node(name, "hz", provider="hetzner", provider_id=f"hcloud://{server.id}")
 
 
 def test_progress_is_told_line_by_line(cloud: Emulator) -> None:
@@ -185,6 +236,17 @@ def test_progress_is_told_line_by_line(cloud: Emulator) -> None:
     node_pool.run(_arguments(cloud, pools=POOLS[:1]), tell=told.append)
 
     assert told == ["dev-hz-1 runs at hetzner/nbg1 as cx33"]
+
+
+def test_every_key_of_a_result_is_documented(cloud: Emulator) -> None:
+    documented = set(yaml.safe_load(node_pool.RETURN))
+
+    foreseen = node_pool.run(_arguments(cloud), check_mode=True, diff=True)
+    failed = node_pool.run(_arguments(cloud, fleet="Lab!"))
+
+    assert set(foreseen) - {"changed", "diff", "warnings"} == documented
+    assert set(failed) - {"changed", "warnings", "failed", "msg", "provider", "code", "request_id"} <= documented
+    assert set(foreseen["pending"]) == set(yaml.safe_load(node_pool.RETURN)["pending"]["sample"])
 
 
 def test_the_documented_sample_is_what_a_node_looks_like() -> None:

@@ -72,7 +72,9 @@ def test_without_any_account_the_variables_are_named(monkeypatch: pytest.MonkeyP
 
     result = node_pool_info.run({"fleet": "lab"})
 
-    assert "hetzner: HCLOUD_TOKEN; scaleway: SCW_ACCESS_KEY, SCW_SECRET_KEY, SCW_DEFAULT_PROJECT_ID." in result["msg"]
+    assert "hetzner: HCLOUD_TOKEN;" in result["msg"]
+    assert "infomaniak: providers.infomaniak.username," in result["msg"]
+    assert "scaleway: SCW_ACCESS_KEY, SCW_SECRET_KEY, SCW_DEFAULT_PROJECT_ID;" in result["msg"]
 
 
 def test_a_pool_without_its_cluster_is_refused(cloud: Emulator) -> None:

@@ -262,6 +262,27 @@ def test_a_clone_in_use_is_waited_for_and_then_given_up(tmp_path: Path, remote: 
     )
     with pytest.raises(Transient, match="Another run has been using"):
         publish(busy, request({"a": "2"}))
+    with pytest.raises(Transient, match="Another run has been using"):
+        busy.predict(request({"a": "2"}))
+    os.close(lock)
+
+
+def test_a_clone_that_another_run_is_just_making_is_no_folder_of_something_else(tmp_path: Path, remote: Path) -> None:
+    import fcntl
+
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / "half-made").write_text("")
+    lock = os.open(clone, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def the_other_one_ends(_seconds: float) -> None:
+        (clone / "half-made").unlink()
+        git(clone, "init", "--quiet")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+
+    late = Publisher(clone, Remote(str(remote), "main"), Author("Fleet", "f@x"), 5, sleep=the_other_one_ends)
+    assert publish(late, request({"a": "1"})).commit == git(remote, "rev-parse", "main")
     os.close(lock)
 
 

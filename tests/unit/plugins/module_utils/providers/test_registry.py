@@ -27,7 +27,7 @@ def west(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
 
 
 def test_a_new_driver_sells_nodes_and_lists_them(west: FakeDriver, time: Any) -> None:
-    assert registry.known() == ("hetzner", "scaleway", "west")
+    assert registry.known() == ("hetzner", "infomaniak", "ovhcloud", "scaleway", "stackit", "west")
     pool = {"name": "web", "count": 2, "offers": [{"provider": "west", "location": "n1", "type": "small"}]}
     arguments = {"fleet": "lab", "cluster": "dev", "pools": [pool], "providers": {"west": {"key": "open sesame"}}}
 
