@@ -49,7 +49,7 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.gitops.flux import POD_LABEL
+from ..module_utils.gitops.cluster import POD_LABEL
 from ..module_utils.pods import PROVIDER_LABEL
 
 

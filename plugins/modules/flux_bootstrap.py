@@ -140,7 +140,7 @@ except ImportError:
 
 from ..module_utils.errors import NotFound, Permanent
 from ..module_utils.gitops import bootstrap
-from ..module_utils.gitops.flux import Cluster, Pace
+from ..module_utils.gitops.cluster import Cluster, Pace
 from ..module_utils.gitops.outcome import outcome
 from ..module_utils.kube_apply import ApplyApi
 

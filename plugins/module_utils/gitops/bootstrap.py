@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..kube_apply import check_objects, differs, title
-from .flux import LOGIN_SECRET, NAMESPACE, Cluster, Document, patched, sync
+from .cluster import Cluster, Document
+from .flux import LOGIN_SECRET, NAMESPACE, patched, sync
 
 ESSENTIAL = ("source-controller", "kustomize-controller")
 """With these two at work, Flux puts everything else of itself right."""

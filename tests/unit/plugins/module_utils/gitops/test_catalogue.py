@@ -81,7 +81,9 @@ def test_components_come_after_what_they_need(catalogue: Path) -> None:
         pytest.param({"needs": ["csi"]}, "podinfo needs csi. Add it", id="a need that is not among the components"),
         pytest.param({"needs": ["podinfo"]}, "in a circle: podinfo -> podinfo", id="a circle"),
         pytest.param({"source": {"manifests": "x", "version": "1"}}, "must hold the manifests", id="no manifests"),
-        pytest.param({"source": {"chart": "x"}}, r"source\.chart is not known", id="a wrong key further down"),
+        pytest.param(
+            {"source": {"manifests": "manifests", "v": "1"}}, r"source\.v is not known", id="a wrong key inside"
+        ),
         pytest.param({"placement": []}, "Deployment/podinfo is in the manifests and must be told", id="not placed"),
         pytest.param(
             {"placement": [{"workload": "podinfo", "path": "spec"}]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,29 @@ def _sops(tmp_path: Path) -> Sops:
 
 def seal(secret: SecretFile, present: str | None, cipher: Sops, check_mode: bool = False) -> str:
     return encrypted(secret, None if present is None else present.encode(), cipher, check_mode=check_mode)
+
+
+class Remembering:
+    """A cipher that encrypts nothing and remembers what it was given."""
+
+    recipients = ("age1abc",)
+    has_key = True
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+
+    def encrypt(self, manifest: Mapping[str, Any], path: str) -> str:
+        self.given = dict(manifest)
+        return path
+
+    def decrypt(self, content: bytes, path: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+def test_a_random_value_is_as_long_as_the_seal_of_openbao_wants() -> None:
+    cipher = Remembering()
+    encrypted(SecretFile("a", "openbao", "openbao-seal", {}, ("key",)), None, cipher, check_mode=False)
+    assert len(cipher.given["stringData"]["key"].encode()) == 32
 
 
 @needs_sops
