@@ -84,6 +84,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import entry
 from ..module_utils.errors import Permanent
 from ..module_utils.gitops import age
 from ..module_utils.gitops.outcome import outcome
@@ -154,10 +155,7 @@ def _api(kubeconfig: str | None, check_mode: bool) -> ApplyApi | None:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import kubeconfig_file, settings
+from ..module_utils import entry, kubeconfig_file, settings
 from ..module_utils.cloudfleet import PROVIDER, Cloudfleet, CloudfleetCluster
 from ..module_utils.cloudfleet_lifecycle import ClusterLifecycle, WantedCluster, differences, text
 from ..module_utils.errors import Conflict, PlatformError
@@ -264,12 +264,7 @@ def _opens(
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import cloudfleet_join, options, settings
+from ..module_utils import cloudfleet_join, entry, options, settings
 from ..module_utils.cloudfleet import Cloudfleet
 from ..module_utils.errors import NotFound, PlatformError
 from ..module_utils.reporting import failure
@@ -102,10 +102,7 @@ def texts(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, str]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import options, settings
+from ..module_utils import entry, options, settings
 from ..module_utils.errors import Auth, Permanent, PlatformError
 from ..module_utils.leaving import Errand, clear
 from ..module_utils.providers import registry
@@ -253,12 +253,7 @@ def _drivers(
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, check_mode=module.check_mode, diff=module._diff)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,7 @@ try:
 except ImportError:
     HAS_YAML = False
 
+from ..module_utils import entry
 from ..module_utils.errors import NotFound, Permanent
 from ..module_utils.gitops import bootstrap
 from ..module_utils.gitops.cluster import Cluster, Pace
@@ -218,10 +219,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if not HAS_YAML:
         module.fail_json(msg=missing_required_lib("PyYAML"))
-    result = run(module.params, module.check_mode, module._diff)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

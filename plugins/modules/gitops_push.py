@@ -150,6 +150,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import entry
 from ..module_utils.gitops import difference
 from ..module_utils.gitops.outcome import outcome
 from ..module_utils.gitops.publish import Publisher
@@ -233,12 +234,7 @@ def _message_maker(given: str | None) -> t.Callable[[tuple[Change, ...]], str]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

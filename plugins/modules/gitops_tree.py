@@ -92,6 +92,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import entry
 from ..module_utils.gitops import difference
 from ..module_utils.gitops.folder import Folder
 from ..module_utils.gitops.outcome import outcome
@@ -122,10 +123,7 @@ def write(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

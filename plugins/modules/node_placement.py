@@ -87,7 +87,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import options, placing
+from ..module_utils import entry, options, placing
 from ..module_utils.errors import PlatformError
 from ..module_utils.kube import Kube
 from ..module_utils.model import Node, Pool
@@ -160,10 +160,7 @@ def reconciled(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

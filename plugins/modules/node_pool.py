@@ -368,7 +368,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import options, settings
+from ..module_utils import entry, options, settings
 from ..module_utils.ailing import Limits
 from ..module_utils.blueprint import keys_for
 from ..module_utils.errors import Permanent, PlatformError
@@ -377,7 +377,7 @@ from ..module_utils.model import Pool
 from ..module_utils.providers import registry
 from ..module_utils.providers.base import Clock, NodeDriver, Sleep
 from ..module_utils.reconcile import reconcile
-from ..module_utils.reporting import concise, failure
+from ..module_utils.reporting import failure
 from ..module_utils.running import Run, Turn
 from ..module_utils.telling import NOTHING
 from ..module_utils.wishing import Wish
@@ -544,12 +544,7 @@ def _open_kube(path: str) -> Kube:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, check_mode=module.check_mode, diff=module._diff)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if result.get("failed"):
-        module.fail_json(**concise(result, ONLY_ON_SUCCESS))
-    module.exit_json(**result)
+    entry.carry_out(module, run, ONLY_ON_SUCCESS)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import options, settings
+from ..module_utils import entry, options, settings
 from ..module_utils.errors import Auth, Permanent, PlatformError
 from ..module_utils.model import LABEL_CLUSTER, LABEL_FLEET, LABEL_POOL
 from ..module_utils.observing import observe
@@ -180,10 +180,7 @@ def _where(provider: str, setting: Setting) -> str:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, check_mode=module.check_mode)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

@@ -151,6 +151,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import entry
 from ..module_utils.errors import Permanent
 from ..module_utils.gitops.outcome import outcome
 from ..module_utils.pods import Answer, Question, all_answered, ask, describe
@@ -200,10 +201,7 @@ def ask_pods(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, module.check_mode, module._diff)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    entry.carry_out(module, run)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils import entry
 from ..module_utils.reporting import concise
 
 display = Display()
@@ -46,7 +47,14 @@ class InProcess(ActionBase):
             argument_spec=self.module.SPEC, required_if=getattr(self.module, "REQUIRED_IF", None)
         )
         progress = self._progress(self.module.run, known)
-        answer = self.module.run(options, check_mode=self._task.check_mode, diff=self._task.diff, **progress)
+        answer = entry.attempt(
+            self._task.action,
+            self.module.run,
+            options,
+            check_mode=self._task.check_mode,
+            diff=self._task.diff,
+            **progress,
+        )
         for warning in answer.pop("warnings", []):
             display.warning(warning)
         if answer.get("failed"):

@@ -159,7 +159,6 @@ class Case:
             "user_data": {"*": "#cloud-config\n"},
             "timeout": 600,
             "max_deletions": 10,
-            "max_deletions": 10,
         }
         return {**params, **more}
 

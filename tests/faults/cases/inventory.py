@@ -18,7 +18,7 @@ from tests.unit.plugins.inventory.reading import Reader, Spoken, load_collection
 GROUP = "inventory"
 SHORT = 0.3
 """Real seconds that a provider has: the inventory knows no hurried clock."""
-LONGER = 2.0
+LONGER = 1.0
 """Enough for a cloud that answers, on a slow machine too."""
 UNKNOWN = (
     "…: {provider}… did not list its servers: …. Nothing is known of servers there from an earlier run. To go on "
