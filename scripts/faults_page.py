@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/faults.md"
-sys.path[:0] = [str(ROOT), str(ROOT / ".collections")]
+# Each once: Ansible's loader refuses a collection that it finds at two entries, be they the same.
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / ".collections")) if path not in sys.path]
 
 from tests.contract.profiles import DRIVERS, Profile  # noqa: E402
 from tests.faults.cases import CASES  # noqa: E402

@@ -194,6 +194,7 @@ def _merged(old: Any, new: Any) -> Any:
 
 def _handler(server: KubernetesServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # head and body go out apart, and each answer would wait 40 ms for that
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_arguments: object) -> None:
