@@ -26,6 +26,7 @@ from ..model import (
     ServerSpec,
 )
 from .base import Clock, Sleep
+from .claims import still_free
 from .hetzner_api import Project, open_project
 from .hetzner_belongings import Belongings
 from .hetzner_prereqs import Prerequisites
@@ -160,18 +161,7 @@ class HetznerDriver:
     def mark(self, node: Node, owner: Owner) -> Node:
         """Write the owner's labels beside the others on a server that nobody owns yet."""
         server = self._project.server(node.id)
-        if server is None:
-            raise NotFound(
-                f"The server {node.name} (id {node.id}) is not at {TITLE} any more.", provider=NAME, code="gone"
-            )
-        now = to_node(server)
-        if now.owner not in (None, owner):
-            raise Conflict(
-                f"The server {node.name} (id {node.id}) at {TITLE} already belongs to another pool or fleet, so it is "
-                "left alone; take its labels away there first.",
-                provider=NAME,
-                code="foreign_server",
-            )
+        now = still_free(node, to_node(server) if server else None, owner, TITLE)
         body = {"labels": {**now.labels, **owner.labels()}}
         return to_node(self._project.one(self._project.write("PUT", f"/servers/{node.id}", body), "server"))
 

@@ -19,6 +19,7 @@ from ..errors import Ambiguous, NotFound, Permanent
 from ..model import Event, Flavor, Leftover, Node, Owner, Pending, Refs, Scope, ServerSpec
 from . import openstack_belongings, openstack_login
 from .base import Capabilities, Clock, Setting, Sleep
+from .claims import still_free
 from .openstack_api import Api
 from .openstack_login import COMPUTE
 from .openstack_prereqs import Prerequisites
@@ -178,7 +179,10 @@ class OpenStackDriver:
         return self._pending(node, spec, f"{ADOPTED}0")
 
     def mark(self, node: Node, owner: Owner) -> Node:
-        """Write the owner's labels into the metadata; others stay."""
+        """Write the owner's labels into the metadata of a server that nobody owns yet; others stay."""
+        server = self._servers.one(node.location, node.id)
+        now = self._servers.node(server, node.location) if server else None
+        still_free(node, now, owner, self._preset.title)
         body = {"metadata": owner.labels()}
         self._api.call(COMPUTE, node.location, "POST", f"/servers/{node.id}/metadata", json=body)
         return replace(node, labels={**node.labels, **owner.labels()}, owner=owner)

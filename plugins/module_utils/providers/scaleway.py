@@ -40,6 +40,7 @@ from ..model import (
     ServerSpec,
 )
 from .base import Clock, Sleep
+from .claims import still_free
 from .scaleway_api import Project, open_project
 from .scaleway_belongings import Belongings
 from .scaleway_leaving import REMOVING, Leaving
@@ -163,16 +164,8 @@ class ScalewayDriver:
     def mark(self, node: Node, owner: Owner) -> Node:
         """Write the owner's tags beside the others on a server that nobody owns yet."""
         server = self._project.server(node.location, node.id)
-        if server is None:
-            gone = f"The server {node.name} (id {node.id}) is not at {TITLE} any more."
-            raise NotFound(gone, provider=NAME, code="gone")
-        if to_node(server, node.location).owner not in (None, owner):
-            raise Conflict(
-                f"The server {node.name} (id {node.id}) at {TITLE} already belongs to another pool or fleet, so it is "
-                "left alone; take its tags away there first.",
-                provider=NAME,
-                code="foreign_server",
-            )
+        still_free(node, to_node(server, node.location) if server else None, owner, TITLE)
+        server = server or {}
         marks = owner.labels()
         others = [str(tag) for tag in server.get("tags") or [] if str(tag).partition("=")[0] not in marks]
         path = f"{zone_path(node.location)}/servers/{node.id}"

@@ -29,6 +29,7 @@ from ..model import (
     ServerSpec,
 )
 from .base import Clock, Sleep
+from .claims import still_free
 from .once import Once
 from .stackit_api import Api, connect_api
 from .stackit_belongings import Belongings
@@ -162,9 +163,8 @@ class StackitDriver:
 
     def mark(self, node: Node, owner: Owner) -> Node:
         """Write the owner's labels; a public address that the server has already stays its maker's."""
-        server = self._api.server(node.region, node.id)
-        if server is None:
-            raise NotFound(f"The server {node.name} is not at {TITLE} any more.", provider=NAME, code="vanished")
+        server = self._api.server(node.region, node.id) or {}
+        still_free(node, to_node(server, node.region, None) if server else None, owner, TITLE)
         labels = {**to_labels(server), **owner.labels()}
         self._api.send("PATCH", f"/regions/{node.region}/servers/{node.id}", {"labels": labels})
         return to_node({**server, "labels": labels}, node.region, node.price_hour)

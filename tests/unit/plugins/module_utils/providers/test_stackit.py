@@ -338,7 +338,7 @@ def test_each_region_is_asked_for_its_own_servers(project: Account) -> None:
 
 def test_marking_keeps_a_server_and_its_address_as_they_are(project: Account) -> None:
     node = project.made()
-    project.ask("PATCH", f"servers/{node.id}", {"labels": {"team": "ops"}})
+    project.ask("PATCH", f"servers/{node.id}", {"labels": {"team": "ops", "fleet.token": None}})
     owner = Owner.of("lab", "dev", "api", "dev-web-1")
 
     marked = project.driver().mark(replace(node, owner=None), owner)
