@@ -80,7 +80,7 @@ def main() -> None:
         for _number in range(arguments.runs):
             for title, path in plays.items():
                 taken[title].append(measure(folder, path))
-    least = {title: (min(wall for wall, _ in runs), min(cpu for _, cpu in runs)) for title, runs in taken.items()}
+    least = {title: (min(run[0] for run in runs), min(run[1] for run in runs)) for title, runs in taken.items()}
     base = least.pop("no task at all")
     cost = {
         title: tuple((here - there) / arguments.tasks * 1000 for here, there in zip(figures, base, strict=True))

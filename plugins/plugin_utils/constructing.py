@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
     from ansible.inventory.host import Host
 
+PLAIN_TEXT = frozenset({str})
+"""Ansible has subclasses of its own, which only Ansible may unpack."""
 SIMPLE_KEYED = {"key", "prefix", "separator"}
 
 
@@ -75,7 +77,7 @@ class Construction:
                 if set(keyed) - SIMPLE_KEYED:
                     raise expressions.NotPlain
                 value = expressions.read_plain_path(keyed.get("key"), host.vars)
-                if type(value) is not str or not value:
+                if type(value) not in PLAIN_TEXT or not value:
                     raise expressions.NotPlain
             except (expressions.Missing, expressions.NotPlain):
                 left.append(keyed)

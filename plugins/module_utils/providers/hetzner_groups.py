@@ -55,10 +55,10 @@ class SpreadGroups:
         with self._lock:
             pool = self._pools.get(_base(spec.owner)) or self._read(spec.owner)
             if spec.name not in pool.placed:
-                if self._with_room(pool) is None:
-                    settle(self._next(spec.owner, pool), partial(self._again, spec.owner), [])
                 group = self._with_room(pool)
-                assert group is not None
+                while group is None:
+                    settle(self._next(spec.owner, pool), partial(self._again, spec.owner), [])
+                    group = self._with_room(pool)
                 group.used += 1
                 pool.placed[spec.name] = group
             return pool.placed[spec.name].id

@@ -66,10 +66,10 @@ def _quote(offer: Offer = CX33) -> Quote:
     return Quote(offer, sold)
 
 
-def _bill(plan: Plan, quotes: Mapping[str, Quote] | None = None, sold: Sold = SOLD) -> Bill:
+def _bill(plan: Plan, quotes: Mapping[str, Quote] | None = None, sold: Sold | None = None) -> Bill:
     def catalog(offer: Offer) -> Sequence[Flavor] | PlatformError:
         assert offer in places_to_price(plan), f"{offer} is looked up although nobody was told that it would be"
-        found = sold.get(offer)
+        found = (SOLD if sold is None else sold).get(offer)
         return found if isinstance(found, PlatformError) else [found] if found else []
 
     return bill(plan, quotes or {}, catalog, TODAY)

@@ -150,7 +150,7 @@ def test_a_login_that_fails_is_never_taken_for_a_thing_that_is_gone(
     with pytest.raises(PlatformError) as caught:
         list(parts.driver.list_nodes(parts.driver.scopes()[0], None))
 
-    assert type(caught.value) is kind
+    assert caught.type is kind
     assert not isinstance(caught.value, NotFound)
     assert "carried out" not in str(caught.value)
     assert "secret-password" not in str(caught.value)

@@ -183,7 +183,7 @@ def test_a_value_that_nova_repeats_is_not_repeated_by_us() -> None:
 def test_why_a_build_failed_decides_whether_another_offer_is_taken(message: str, kind: type[PlatformError]) -> None:
     error = wire.build_error(PRESET, server("a", fault={"message": message} if message else None))
 
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert str(error).startswith("North could not build the server dev-eu-web-1: ")
     assert (message.rstrip(".") or "no reason given") in str(error)
     assert error.provider == "north"

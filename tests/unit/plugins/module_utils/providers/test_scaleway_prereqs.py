@@ -165,7 +165,9 @@ def test_a_lost_answer_makes_nothing_twice(cloud: Emulator, time: Any, wish: str
 
 def test_of_two_that_are_there_the_older_one_is_used(cloud: Emulator, time: Any) -> None:
     body = {"name": "acme-prod-web", "tags": [*TAGS, "fleet.pool=web"], "inbound_default_policy": "drop"}
-    first, _second = (ask(cloud, "POST", f"{ZONE}/security_groups", body)["security_group"]["id"] for _ in range(2))
+    first, _second = (
+        ask(cloud, "POST", f"{ZONE}/security_groups", body)["security_group"]["id"] for _number in range(2)
+    )
 
     assert a_driver(cloud, time).ensure_prereqs(a_spec(firewall=Firewall())).firewall == first
 

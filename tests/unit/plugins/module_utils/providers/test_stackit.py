@@ -223,7 +223,7 @@ def test_a_server_that_failed_ends_with_its_node_and_the_reason(
 
     (event,) = project.settle(driver, [driver.create_node(spec(), driver.ensure_prereqs(spec()))])
 
-    assert type(event.error) is kind
+    assert event.error.__class__ is kind
     assert event.node is not None
     assert event.node.state == "error"
     assert project.items("public-ips") == [], "what does not run needs no address"

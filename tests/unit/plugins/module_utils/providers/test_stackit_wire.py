@@ -110,7 +110,7 @@ def test_disks_that_stay_when_the_server_goes_are_foreign(boot: Any, foreign: tu
 def test_a_broken_server_says_why(message: str | None, kind: type[Exception]) -> None:
     error = stackit.failure_of({"name": "dev-web-1", "errorMessage": message})
 
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert str(error).startswith("STACKIT could not make the server dev-web-1: ")
     assert str(error).endswith(".")
     assert not str(error).endswith("..")
@@ -145,7 +145,7 @@ def test_a_refusal_is_read_and_classed(status: int, body: Any, kind: type[Except
 def test_only_what_is_not_sold_leads_to_the_next_offer(error: Any, kind: type[Exception]) -> None:
     refused = stackit.refused_order(error, SPEC)
 
-    assert type(refused) is kind
+    assert refused.__class__ is kind
     if kind is NotFound:
         assert "stackit/eu01-1/g1.2 with image Debian 12" in str(refused)
 
