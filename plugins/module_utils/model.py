@@ -31,6 +31,8 @@ OWNER_LABELS = (LABEL_FLEET, LABEL_CLUSTER, LABEL_POOL, LABEL_NODE, LABEL_TOKEN)
 """Ownership marks on every cloud object; no slash, so that every provider accepts them."""
 CLAIM_LABELS = (LABEL_FLEET, LABEL_CLUSTER, LABEL_POOL)
 """With these a person gives a server that they made by hand to a pool."""
+PUBLIC_KEY_KINDS = ("ssh-", "ecdsa-", "sk-")
+"""How a whole public key begins, unlike the name of one."""
 LABEL_REVISION = "fleet.revision"
 """Names image and user data that a server was made with, so that a later wish for others is seen."""
 

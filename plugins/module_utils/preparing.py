@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from .blueprint import Blueprint
 from .budget import fan_out
 from .errors import PlatformError
-from .model import LABEL_POOL, Node, Offer, Pool, ServerSpec
+from .model import LABEL_POOL, PUBLIC_KEY_KINDS, Node, Offer, Pool, ServerSpec
 from .outages import Trouble, trouble
 from .plan import Plan, Quote
 from .running import Run
-
-PUBLIC_KEYS = ("ssh-", "ecdsa-", "sk-")
-"""What an SSH key begins with that is given whole; anything else is the name of one that the provider has."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Prerequisites:
 
 def needs_care(pool: Pool) -> bool:
     """Whether the pool asks for something that is ours to keep as it should be."""
-    public_key = any(key.startswith(PUBLIC_KEYS) for key in pool.ssh_keys)
+    public_key = any(key.startswith(PUBLIC_KEY_KINDS) for key in pool.ssh_keys)
     return bool(pool.network or pool.firewall is not None or pool.spread or public_key)
 
 

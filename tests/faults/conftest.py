@@ -53,8 +53,6 @@ def open_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenStage:
 
 
 def _cluster(api: ApiServer, stage: Stage) -> Cluster:
-    # Otherwise each answer waits for a delayed acknowledgement of its first half, 40 ms.
-    api._http.RequestHandlerClass.disable_nagle_algorithm = True  # type: ignore[attr-defined]
     kubeconfig = api.kubeconfig(stage.folder)
     kubeconfig.write_text(kubeconfig.read_text().replace("worthless", CANARIES["kubeconfig"]))
     providers = {profile.cloud: profile.provider for profile in stage.profiles}

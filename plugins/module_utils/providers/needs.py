@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Ambiguous, Conflict, Permanent, Transient
-from ..model import Refs
+from ..model import PUBLIC_KEY_KINDS, Refs
 from .once import Once
 
 TRIES = 4
 TAKEN = ("uniqueness_error", "taken")
 """Codes of a Conflict that says: somebody else was a moment faster. Looking again shows what they made."""
-KEY_KINDS = ("ssh-", "ecdsa-", "sk-")
-"""How a whole public key begins; anything else is the name of one."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class PublicKey:
 
 def public_key(entry: str) -> PublicKey | None:
     """The key that an entry of ``ssh_keys`` is, None when it is the name of one."""
-    if not entry.startswith(KEY_KINDS):
+    if not entry.startswith(PUBLIC_KEY_KINDS):
         return None
     words = entry.split()
     try:

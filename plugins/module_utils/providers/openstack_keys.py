@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from ..errors import Conflict, Permanent
-from ..model import ServerSpec
+from ..model import PUBLIC_KEY_KINDS, ServerSpec
 from .openstack_api import Api
 from .openstack_login import COMPUTE
 from .openstack_making import Maker
-from .openstack_marks import WHOLE_KEYS, key_name, key_text, material
+from .openstack_marks import key_name, key_text, material
 from .openstack_wire import Item, mapping, problem
 
 
@@ -21,7 +21,7 @@ def find_key(api: Api, spec: ServerSpec, key: str) -> tuple[str, bool]:
     """
     region, preset = spec.offer.location, api.preset
     known = {str(item.get("name")): str(item.get("public_key") or "") for item in keypairs(api, region)}
-    if not key.startswith(WHOLE_KEYS):
+    if not key.startswith(PUBLIC_KEY_KINDS):
         if key in known:
             return key, True
         raise problem(

@@ -17,8 +17,6 @@ from collections.abc import Iterator, Mapping
 from ..model import LABEL_CLUSTER, LABEL_FLEET, LABEL_POOL, Owner
 from .openstack_wire import Item, mapping
 
-WHOLE_KEYS = ("ssh-", "ecdsa-", "sk-")
-"""What a whole public key begins with, unlike the name of one."""
 POLICY = "anti-affinity"
 """What our server groups are for: every server on another host."""
 _GROUP_NAME = re.compile(r"(?P<rest>.+)-(?P<proof>[0-9a-f]{8})(-[0-9]{1,3})?")

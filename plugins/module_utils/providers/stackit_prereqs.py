@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Ambiguous, Conflict, NotFound, Permanent, Transient
-from ..model import LABEL_POOL, Refs, ServerSpec
+from ..model import LABEL_POOL, PUBLIC_KEY_KINDS, Refs, ServerSpec
 from ..waiting import wait_for
 from .base import Clock, Sleep
 from .once import Once
@@ -34,7 +34,6 @@ NETWORK_TIMEOUT = 120.0
 TRIES = 3
 POLICY = "soft-anti-affinity"
 _KEY = "key "
-_WHOLE_KEYS = ("ssh-", "ecdsa-", "sk-")
 
 
 @dataclass(frozen=True)
@@ -224,7 +223,7 @@ class Prerequisites:
 
     def _key(self, spec: ServerSpec, key: str, write: bool) -> Part:
         known = self._api.items("/keypairs")
-        if not key.startswith(_WHOLE_KEYS):
+        if not key.startswith(PUBLIC_KEY_KINDS):
             if any(item.get("name") == key for item in known):
                 return Part(key)
             raise Permanent(
